@@ -1,0 +1,118 @@
+/* Odd system calls, and files as whole things. Owns nothing. */
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int os_open_beneath(int root, const char *path, int flags)
+{
+    struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_BENEATH };
+    long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+    return fd < 0 ? -errno : (int)fd;
+}
+
+int os_open_in(int root, const char *path, int flags)
+{
+    int fd = openat(root, path, flags | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int os_temp_file(const char *folder)
+{
+    char path[512];
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        return fd;
+    if (errno != EOPNOTSUPP && errno != EISDIR)
+        return -errno;
+    if ((size_t)snprintf(path, sizeof(path), "%s/XXXXXX", folder) >= sizeof(path))
+        return -ENAMETOOLONG;
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    unlink(path);
+    return fd;
+}
+
+static int write_whole(int fd, struct span bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t sent = write(fd, bytes.at, bytes.len);
+
+        if (sent < 0 && errno != EINTR)
+            return -errno;
+        if (sent > 0)
+            bytes = span_from(bytes, (size_t)sent);
+    }
+    return 0;
+}
+
+int os_sealed_memory(const char *name, struct span bytes)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0)
+        return -errno;
+    int failed = write_whole(fd, bytes);
+    if (failed == 0 &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+        failed = -errno;
+    if (failed == 0)
+        return fd;
+    close(fd);
+    return failed;
+}
+
+static ssize_t read_open_file(int fd, size_t max, char **ret_data)
+{
+    struct stat st;
+    size_t len = 0;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    size_t room = st.st_size > 0 ? (size_t)st.st_size + 1 : 4096;
+    char *data = NULL;
+    for (;;) {
+        char *larger = len <= max && room <= max + 1 ? realloc(data, room) : NULL;
+        if (larger == NULL) {
+            free(data);
+            return -EFBIG;
+        }
+        data = larger;
+        ssize_t got = read(fd, data + len, room - len);
+        if (got < 0) {
+            free(data);
+            return -errno;
+        }
+        if (got == 0)
+            break;
+        len += (size_t)got;
+        if (len == room)
+            room *= 2;
+    }
+    *ret_data = data;
+    return (ssize_t)len;
+}
+
+ssize_t os_read_file(const char *path, size_t max, char **ret_data)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return -errno;
+    ssize_t got = read_open_file(fd, max, ret_data);
+    close(fd);
+    return got;
+}
