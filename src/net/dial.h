@@ -1,0 +1,32 @@
+#ifndef NET_DIAL_H
+#define NET_DIAL_H
+
+#include "net/conn.h"
+
+/* Connects to the first candidate that may be dialled and answers. */
+struct dial {
+    struct loop *loop;
+    const struct address *candidates; /* in order; with ports */
+    unsigned count;
+    /* Asked for each candidate right before its connect; NULL: all may. */
+    bool (*may)(void *arg, const struct address *candidate);
+    void *arg;
+    const struct address *source; /* to bind; NULL: the kernel's choice */
+    uint64_t each_ms;             /* for one candidate */
+    uint64_t deadline;
+};
+
+struct dial_result {
+    struct address address; /* the one that answered, or the last tried */
+    /* Of the worst failure: ETIMEDOUT, then ECONNREFUSED, then unroutable; 0: none. */
+    int error;
+    unsigned tried;   /* connects begun */
+    unsigned refused; /* candidates that `may` refused */
+};
+
+/* On a fiber. IO_OK: `c` (zeroed before) is open. IO_FAILED: none answered, see the result.
+ * IO_TIMEOUT, IO_CANCELLED. A connection to itself (our own address and port at both ends) is
+ * closed and counts as ECONNREFUSED (TUN-11). On failure `c` is zeroed again. */
+enum io dial(const struct dial *d, struct conn *c, struct dial_result *ret);
+
+#endif

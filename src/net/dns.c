@@ -1,0 +1,548 @@
+/* The resolver: names become addresses.
+ *
+ *     lookup: hosts? cache? --no--> question (one a name) <--- all who ask the same wait here
+ *                                      |  a fiber, and a child
+ *                              +-------+-------+
+ *                           inquiry AAAA    inquiry A        each: servers in turn, two rounds;
+ *                              +-------+-------+             a fresh socket, port and id for every
+ * try
+ *                                      v
+ *                              result: cached, copied to all who wait
+ *
+ * A question goes on when those who asked have left, until its own time is up: then what it learns
+ * is at hand for the next. Owns the questions, the cache, the table of hosts; a question holds a
+ * reference to its resolver. */
+#include "net/dns.h"
+
+#include "base/random.h"
+#include "net/dns_cache.h"
+#include "net/dns_hosts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    MOST_QUESTIONS = 1024,   /* at the same time */
+    MOST_WRONG_ANSWERS = 16, /* to one port: then somebody is guessing (DNS-04) */
+    MOST_PORTS = 4,          /* of one try at one server */
+    ROUNDS = 2,
+    LEAST_TRY_MS = 1000,
+    LONGEST_ANSWER = 4096,
+    LONGEST_KEPT_S = 24 * 60 * 60,
+    LONGEST_NEGATIVE_S = 60,
+    FAULT_KEPT_MS = 1000, /* servers silent or broken: not every request waits for that anew */
+    HALF_KEPT_MS = 10000  /* addresses of one family found, nothing known of the other */
+};
+
+struct resolver {
+    struct loop *loop;
+    struct resolver_options options; /* without the hosts' text */
+    struct hosts hosts;
+    struct dns_cache cache;
+    struct link questions; /* under way */
+    unsigned question_count;
+    unsigned refs; /* its user's, and one for each question */
+    bool closing;
+};
+
+/* Who waits for a question. Lies on its fiber's stack. */
+struct asker {
+    struct link link;
+    struct wait wait;
+    struct resolve_result *result;
+};
+
+/* How an inquiry, or a try at one server, came out. */
+enum outcome {
+    OUTCOME_ANSWER,
+    OUTCOME_SILENT,
+    OUTCOME_UNABLE,
+    OUTCOME_WRONG_ANSWERS,
+    OUTCOME_CANCELLED
+};
+
+/* One kind of address of one name. */
+struct inquiry {
+    struct question *question;
+    struct dns_name name; /* asked for now: the question's, or an alias */
+    enum dns_type type;
+    enum outcome outcome;
+    enum dns_reply reply; /* when it is an answer */
+    unsigned aliases;     /* followed so far */
+    uint32_t seconds;     /* the least time to live of all that was followed */
+    unsigned unable;      /* a bit for each server that will not answer this */
+    struct sock sock;
+    struct wait closing;
+    struct dns_answer answer;
+};
+
+struct question {
+    struct link link;
+    struct link askers;
+    struct resolver *resolver;
+    struct fiber *fiber; /* NULL: not yet running */
+    struct dns_name name;
+    uint64_t deadline;
+    unsigned inquiry_count;
+    struct inquiry inquiries[2]; /* IPv6 first */
+    struct resolve_result result;
+};
+
+/* --- one try: a socket, a question, its answer ------------------------------------------------ */
+
+static uint16_t random_u16(void)
+{
+    uint16_t value;
+
+    random_bytes(&value, sizeof(value));
+    return value;
+}
+
+/* Our own random port. Where that does not work out, the kernel's choice is random too. */
+static void bind_random_port(int fd, uint16_t family)
+{
+    enum { LOWEST_PORT = 1024, TRIES = 8 };
+    struct address any = { .family = family };
+    struct sockaddr_storage from;
+
+    for (int i = 0; i < TRIES; i++) {
+        any.port = (uint16_t)(LOWEST_PORT + random_u16() % (UINT16_MAX + 1 - LOWEST_PORT));
+        socklen_t size = address_to_sockaddr(&any, &from);
+
+        if (bind(fd, (struct sockaddr *)&from, size) == 0 || errno != EADDRINUSE)
+            return;
+    }
+}
+
+static void on_closed(struct sock *s)
+{
+    struct inquiry *i = CONTAINER(s, struct inquiry, sock);
+
+    wait_wake(&i->closing, WAKE_DONE);
+}
+
+/* Until the loop has let go of it: its memory is the next socket's. */
+static void close_socket(struct inquiry *i)
+{
+    i->closing = (struct wait){ 0 };
+    sock_close(&i->sock, false, on_closed);
+    fiber_shield(+1);
+    fiber_wait(&i->closing, TIMER_NEVER); /* the loop always closes */
+    fiber_shield(-1);
+}
+
+/* Connected: so the kernel drops what comes from elsewhere, and tells of an unreachable port. */
+static bool open_socket(struct inquiry *i, const struct address *server)
+{
+    struct loop *loop = i->question->resolver->loop;
+    int fd = loop_new_socket(loop, server->family, SOCK_KIND_DATAGRAM);
+
+    i->sock = (struct sock){ 0 };
+    if (fd < 0 || sock_open(loop, &i->sock, fd, SOCK_KIND_DATAGRAM) < 0)
+        return false;
+    bind_random_port(i->sock.fd, server->family);
+    if (sock_connect_start(&i->sock, server) == IO_OK)
+        return true;
+    close_socket(i);
+    return false;
+}
+
+static enum outcome outcome_of(enum io io)
+{
+    switch (io) {
+    case IO_OK:
+    case IO_AGAIN:
+    case IO_EOF:
+    case IO_FAILED:
+        break;
+    case IO_TIMEOUT:
+        return OUTCOME_SILENT;
+    case IO_CANCELLED:
+        return OUTCOME_CANCELLED;
+    }
+    return OUTCOME_UNABLE;
+}
+
+static bool send_question(struct inquiry *i, const struct dns_question *q)
+{
+    enum { LONGEST_QUESTION = 512 };
+    struct buf message;
+    size_t sent = 0;
+
+    buf_init(&message, LONGEST_QUESTION, NULL);
+    dns_question_write(q, &message);
+    struct iovec iov = { message.data, message.len };
+    enum io io = buf_ok(&message) ? sock_send_start(&i->sock, &iov, 1, &sent) : IO_FAILED;
+
+    buf_done(&message);
+    return io == IO_OK;
+}
+
+/* Reads until one datagram answers the question, whatever it says. */
+static enum outcome read_answer(struct inquiry *i, const struct dns_question *q, uint64_t deadline)
+{
+    unsigned wrong = 0;
+
+    while (wrong < MOST_WRONG_ANSWERS) {
+        struct lease datagram = { .id = -1 };
+        enum io io = sock_recv_start(&i->sock, LONGEST_ANSWER, &datagram);
+
+        if (io == IO_OK) {
+            i->reply = dns_answer_read(lease_span(&datagram), q, &i->answer);
+            lease_done(&datagram);
+            if (i->reply != DNS_FOREIGN)
+                return OUTCOME_ANSWER;
+            wrong++;
+        } else {
+            io = io == IO_AGAIN ? sock_wait(&i->sock, SIDE_READ, deadline) : io;
+            if (io != IO_OK)
+                return outcome_of(io);
+        }
+    }
+    return OUTCOME_WRONG_ANSWERS;
+}
+
+static enum outcome ask_from_one_port(struct inquiry *i, const struct address *server,
+                                      uint64_t deadline)
+{
+    struct dns_question q = {
+        .name = &i->name,
+        .type = i->type,
+        .id = random_u16(),
+        .aliases_left = DNS_MOST_ALIASES - i->aliases,
+    };
+
+    if (!open_socket(i, server))
+        return OUTCOME_UNABLE;
+    enum outcome outcome = send_question(i, &q) ? read_answer(i, &q, deadline) : OUTCOME_UNABLE;
+    close_socket(i);
+    return outcome;
+}
+
+/* --- an inquiry: servers in turn, aliases one by one ------------------------------------------ */
+
+static enum outcome ask_server(struct inquiry *i, const struct address *server, uint64_t deadline)
+{
+    enum outcome outcome = ask_from_one_port(i, server, deadline);
+
+    for (int port = 1; port < MOST_PORTS && outcome == OUTCOME_WRONG_ANSWERS; port++) {
+        fiber_yield();
+        outcome = ask_from_one_port(i, server, deadline);
+    }
+    if (outcome != OUTCOME_ANSWER)
+        return outcome == OUTCOME_WRONG_ANSWERS ? OUTCOME_UNABLE : outcome;
+    return i->reply == DNS_UNABLE || i->reply == DNS_BROKEN ? OUTCOME_UNABLE : OUTCOME_ANSWER;
+}
+
+static uint64_t try_ends(const struct inquiry *i)
+{
+    const struct resolver *r = i->question->resolver;
+    uint64_t own = r->options.timeout_ms / (r->options.server_count * ROUNDS);
+    uint64_t at = loop_now(r->loop) + (own > LEAST_TRY_MS ? own : LEAST_TRY_MS);
+
+    return at < i->question->deadline ? at : i->question->deadline;
+}
+
+/* Who said that it will not answer is not asked again; who was silent, once more. */
+static enum outcome ask_servers(struct inquiry *i)
+{
+    const struct resolver *r = i->question->resolver;
+    unsigned tries = r->options.server_count * ROUNDS;
+
+    i->unable = 0;
+    for (unsigned at = 0; at < tries && loop_now(r->loop) < i->question->deadline; at++) {
+        unsigned server = at % r->options.server_count;
+
+        if (i->unable & 1u << server)
+            continue;
+        enum outcome outcome = ask_server(i, &r->options.servers[server], try_ends(i));
+        if (outcome == OUTCOME_ANSWER || outcome == OUTCOME_CANCELLED)
+            return outcome;
+        if (outcome == OUTCOME_UNABLE)
+            i->unable |= 1u << server;
+    }
+    return i->unable != 0 ? OUTCOME_UNABLE : OUTCOME_SILENT;
+}
+
+static void run_inquiry(void *arg)
+{
+    struct inquiry *i = arg;
+
+    for (;;) {
+        i->outcome = ask_servers(i);
+        if (i->outcome != OUTCOME_ANSWER)
+            return;
+        i->aliases += i->answer.aliases;
+        if (i->answer.seconds < i->seconds)
+            i->seconds = i->answer.seconds;
+        if (i->reply != DNS_ALIAS)
+            return;
+        i->name = i->answer.alias;
+    }
+}
+
+/* --- a question: its inquiries, and what they come to ----------------------------------------- */
+
+static bool has_addresses(const struct inquiry *i)
+{
+    return i->outcome == OUTCOME_ANSWER && i->reply == DNS_ADDRESSES;
+}
+
+static void add_addresses(struct resolve_result *result, const struct inquiry *i)
+{
+    unsigned n = RESOLVE_MOST - result->count;
+
+    if (n > i->answer.count)
+        n = i->answer.count;
+    memcpy(&result->addresses[result->count], i->answer.addresses, n * sizeof(struct address));
+    result->count += n;
+}
+
+static enum resolve_fault fault_of(const struct question *q)
+{
+    enum resolve_fault fault = RESOLVE_NO_NAME;
+
+    if (q->result.count > 0)
+        return RESOLVE_FOUND;
+    for (unsigned n = 0; n < q->inquiry_count; n++) {
+        enum outcome outcome = q->inquiries[n].outcome;
+
+        if (outcome == OUTCOME_SILENT)
+            return RESOLVE_SILENT;
+        if (outcome != OUTCOME_ANSWER)
+            fault = RESOLVE_BROKEN;
+    }
+    return fault;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How long the result may be kept. */
+static uint64_t keep_ms(const struct question *q)
+{
+    const struct resolver_options *o = &q->resolver->options;
+    bool found = q->result.count > 0, half = false;
+    uint64_t seconds = found ? LONGEST_KEPT_S : LONGEST_NEGATIVE_S;
+
+    if (q->result.fault == RESOLVE_SILENT || q->result.fault == RESOLVE_BROKEN)
+        return FAULT_KEPT_MS;
+    for (unsigned n = 0; n < q->inquiry_count; n++) {
+        const struct inquiry *i = &q->inquiries[n];
+
+        half = half || i->outcome != OUTCOME_ANSWER;
+        if (!found || has_addresses(i))
+            seconds = smaller(seconds, i->seconds);
+    }
+    uint64_t ms = found && o->valid_ms > 0 ? o->valid_ms : seconds * 1000;
+    return half ? smaller(ms, HALF_KEPT_MS) : ms;
+}
+
+static void resolver_unref(struct resolver *r)
+{
+    if (--r->refs > 0)
+        return;
+    dns_cache_done(&r->cache);
+    hosts_done(&r->hosts);
+    free(r);
+}
+
+static void question_end(struct question *q)
+{
+    struct resolver *r = q->resolver;
+
+    while (!link_alone(&q->askers)) {
+        struct asker *a = CONTAINER(q->askers.next, struct asker, link);
+
+        link_remove(&a->link);
+        *a->result = q->result;
+        wait_wake(&a->wait, WAKE_DONE);
+    }
+    link_remove(&q->link);
+    r->question_count--;
+    free(q);
+    resolver_unref(r);
+}
+
+static void settle(struct question *q)
+{
+    struct resolver *r = q->resolver;
+
+    for (unsigned n = 0; n < q->inquiry_count; n++)
+        if (has_addresses(&q->inquiries[n]))
+            add_addresses(&q->result, &q->inquiries[n]);
+    q->result.fault = fault_of(q);
+    uint64_t ms = fiber_cancelled() ? 0 : keep_ms(q);
+    if (ms > 0)
+        dns_cache_put(&r->cache, &q->name, &q->result, loop_now(r->loop) + ms);
+}
+
+static void run_question(void *arg)
+{
+    struct question *q = arg;
+    struct family family = { 0 };
+    bool both = q->inquiry_count == 2;
+
+    q->fiber = fiber_self();
+    if (!q->resolver->closing) {
+        if (both && fiber_spawn(NULL, &family, run_inquiry, &q->inquiries[1]) == 0)
+            both = false;
+        run_inquiry(&q->inquiries[0]);
+        family_join(&family);
+        if (both) /* no stack for a child: one after the other */
+            run_inquiry(&q->inquiries[1]);
+        settle(q);
+    }
+    question_end(q);
+}
+
+static void add_inquiry(struct question *q, enum dns_type type)
+{
+    struct inquiry *i = &q->inquiries[q->inquiry_count++];
+
+    i->question = q;
+    i->name = q->name;
+    i->type = type;
+    i->outcome = OUTCOME_CANCELLED;
+    i->seconds = UINT32_MAX;
+}
+
+/* NULL: too many, or no memory. */
+static struct question *question_new(struct resolver *r, const struct dns_name *name)
+{
+    struct question *q = r->question_count < MOST_QUESTIONS ? calloc(1, sizeof(*q)) : NULL;
+
+    if (q == NULL)
+        return NULL;
+    q->resolver = r;
+    q->name = *name;
+    q->deadline = loop_now(r->loop) + r->options.timeout_ms;
+    link_init(&q->askers);
+    if (r->options.ipv6)
+        add_inquiry(q, DNS_AAAA);
+    if (r->options.ipv4)
+        add_inquiry(q, DNS_A);
+    if (fiber_spawn(&r->loop->fibers, NULL, run_question, q) < 0) {
+        free(q);
+        return NULL;
+    }
+    link_append(&r->questions, &q->link);
+    r->question_count++;
+    r->refs++;
+    return q;
+}
+
+/* --- lookup ----------------------------------------------------------------------------------- */
+
+static struct question *question_find(struct resolver *r, const struct dns_name *name)
+{
+    for (struct link *l = r->questions.next; l != &r->questions; l = l->next) {
+        struct question *q = CONTAINER(l, struct question, link);
+
+        if (span_same(dns_name_span(&q->name), dns_name_span(name)))
+            return q;
+    }
+    return NULL;
+}
+
+/* Timeout, cancel: the question forgets the asker at once, before its fiber runs. */
+static bool leave(struct wait *w)
+{
+    link_remove(&CONTAINER(w, struct asker, wait)->link);
+    return true;
+}
+
+static enum io ask(struct question *q, uint64_t deadline, struct resolve_result *ret)
+{
+    struct asker a = { .wait.abandon = leave, .result = ret };
+
+    link_append(&q->askers, &a.link);
+    switch (fiber_wait(&a.wait, deadline)) {
+    case WAKE_DONE:
+        return IO_OK;
+    case WAKE_TIMEOUT:
+        return IO_TIMEOUT;
+    case WAKE_CANCEL:
+        break;
+    }
+    return IO_CANCELLED;
+}
+
+static bool find_in_hosts(const struct resolver *r, const struct dns_name *name,
+                          struct resolve_result *ret)
+{
+    unsigned count = 0;
+
+    if (r->options.ipv6)
+        count = hosts_find(&r->hosts, name, AF_INET6, RESOLVE_MOST / 2, ret->addresses);
+    if (r->options.ipv4)
+        count += hosts_find(&r->hosts, name, AF_INET, RESOLVE_MOST / 2, ret->addresses + count);
+    if (count == 0)
+        return false;
+    ret->count = count;
+    ret->fault = RESOLVE_FOUND;
+    return true;
+}
+
+static enum io no_addresses(struct resolve_result *ret, enum resolve_fault fault)
+{
+    ret->count = 0;
+    ret->fault = fault;
+    return IO_OK;
+}
+
+enum io resolver_lookup(struct resolver *r, struct span name, uint64_t deadline,
+                        struct resolve_result *ret)
+{
+    struct dns_name asked;
+
+    if (!dns_name_read(name, &asked))
+        return no_addresses(ret, RESOLVE_NO_NAME);
+    if (find_in_hosts(r, &asked, ret) || dns_cache_find(&r->cache, &asked, loop_now(r->loop), ret))
+        return IO_OK;
+    if (r->options.server_count == 0 || (!r->options.ipv4 && !r->options.ipv6))
+        return no_addresses(ret, RESOLVE_BROKEN);
+
+    struct question *q = question_find(r, &asked);
+    if (q == NULL)
+        q = question_new(r, &asked);
+    return q != NULL ? ask(q, deadline, ret) : no_addresses(ret, RESOLVE_BROKEN);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+struct resolver *resolver_new(struct loop *l, const struct resolver_options *options)
+{
+    struct resolver *r = calloc(1, sizeof(*r));
+
+    if (r == NULL || hosts_init(&r->hosts, options->hosts) < 0) {
+        free(r);
+        return NULL;
+    }
+    r->loop = l;
+    r->options = *options;
+    r->options.hosts = (struct span){ NULL, 0 };
+    r->refs = 1;
+    link_init(&r->questions);
+    dns_cache_init(&r->cache, l->budget);
+    return r;
+}
+
+void resolver_free(struct resolver **ref)
+{
+    struct resolver *r = *ref;
+
+    if (r == NULL)
+        return;
+    *ref = NULL;
+    r->closing = true;
+    for (struct link *l = r->questions.next; l != &r->questions; l = l->next) {
+        struct question *q = CONTAINER(l, struct question, link);
+
+        if (q->fiber != NULL)
+            fiber_cancel(q->fiber);
+    }
+    resolver_unref(r);
+}

@@ -1,0 +1,57 @@
+/* Listening sockets: made, bound, listening. Owns nothing: the descriptor is the caller's. */
+#include "net/listen.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static bool set_int(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/* Buffer sizes are set before listen(): accepted sockets inherit them, and the window scale with
+ * them. */
+static bool set_options(int fd, const struct address *a, const struct listen_options *o)
+{
+    if (!set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1))
+        return false;
+    if (o->reuseport && !set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+        return false;
+    if (o->rcvbuf > 0 && !set_int(fd, SOL_SOCKET, SO_RCVBUF, o->rcvbuf))
+        return false;
+    if (o->sndbuf > 0 && !set_int(fd, SOL_SOCKET, SO_SNDBUF, o->sndbuf))
+        return false;
+    return a->family != AF_INET6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->ipv6only);
+}
+
+int listen_open(const struct address *a, const struct listen_options *o)
+{
+    struct sockaddr_storage to;
+    socklen_t size = address_to_sockaddr(a, &to);
+    int fd = socket(a->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -errno;
+    if (!set_options(fd, a, o) || bind(fd, (struct sockaddr *)&to, size) < 0 ||
+        listen(fd, o->backlog) < 0) {
+        int error = errno;
+
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int listen_address(int fd, struct address *ret)
+{
+    struct sockaddr_storage bound = { .ss_family = AF_UNSPEC };
+    socklen_t size = sizeof(bound);
+    struct address found;
+
+    if (getsockname(fd, (struct sockaddr *)&bound, &size) < 0)
+        return -errno;
+    if (!address_of_sockaddr((struct sockaddr *)&bound, &found))
+        return -EAFNOSUPPORT;
+    *ret = found;
+    return 0;
+}

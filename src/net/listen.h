@@ -1,0 +1,19 @@
+#ifndef NET_LISTEN_H
+#define NET_LISTEN_H
+
+#include "base/address.h"
+
+struct listen_options {
+    int backlog;        /* 511 as NGINX */
+    int rcvbuf, sndbuf; /* bytes; 0: the kernel's */
+    bool ipv6only;
+    bool reuseport;
+};
+
+/* Makes, binds and listens: a non-blocking, close-on-exec socket; SO_REUSEADDR is set. Descriptor
+ * or -errno. */
+int listen_open(const struct address *a, const struct listen_options *o);
+/* Where it is really bound: asks for port 0 are answered by the kernel. 0 or -errno. */
+int listen_address(int fd, struct address *ret);
+
+#endif
