@@ -1,0 +1,49 @@
+#ifndef CONF_BUILD_H
+#define CONF_BUILD_H
+
+#include "conf/call.h"
+
+/* Reads a configuration and builds the settings of all its blocks:
+ *
+ *     text -> words -> tree -> rows -> settings
+ *
+ * All errors of a file come in one run, not only the first. */
+struct conf_input {
+    struct conf_source *source;
+    struct span file;    /* the main file's path */
+    struct span text;    /* if at is not NULL: the configuration itself, named `file` */
+    struct span prefix;  /* ends with `/` */
+    struct span globals; /* the text of -g, or empty */
+    const struct conf_module *modules;
+    size_t module_count;
+    const char *const *later; /* names that NGINX knows and we do not yet; NULL ends it */
+    struct arena *arena;      /* the settings': the generation's */
+    void *user;               /* for the setters */
+};
+
+enum conf_severity { CONF_ERROR, CONF_WARNING };
+
+struct conf_message {
+    enum conf_severity severity;
+    struct place place; /* line 0: of no place */
+    struct span text;
+    struct span hint; /* a further line that may help: `did you mean "proxy_pass"?`; or empty */
+    struct conf_message *next;
+};
+
+struct conf; /* holds messages, file names and texts */
+
+/* Never NULL. */
+struct conf *conf_build(const struct conf_input *input);
+bool conf_is_good(const struct conf *c);           /* no error */
+struct conf_block *conf_top(const struct conf *c); /* the main block; generation arena */
+/* In the order of files and lines; at most 100 errors and 100 warnings. */
+const struct conf_message *conf_messages(const struct conf *c);
+/* One message: `bifrons: [emerg] TEXT in FILE:LINE`, then `FILE:LINE:COL`, the source line, the
+ * caret, the hint. The source must still live. */
+void conf_print_message(const struct conf *c, const struct conf_message *m, struct buf *out);
+unsigned conf_file_count(const struct conf *c); /* names: conf_file_name; 0 is the main file */
+struct span conf_file_text(const struct conf *c, uint16_t file);
+void conf_free(struct conf **c); /* what lies in the generation arena lives on */
+
+#endif

@@ -1,0 +1,73 @@
+#ifndef CONF_CALL_H
+#define CONF_CALL_H
+
+#include "conf/directive.h"
+#include "conf/source.h"
+#include "conf/tree.h"
+
+/* What a setter is given: one line of the configuration, and the means to read it. */
+struct conf_call {
+    struct conf *conf;
+    const struct directive *row;
+    const struct conf_node *node;
+    struct conf_block *block; /* where it stands */
+    struct conf_block *inner; /* of a row that opens a context: the finished inner block */
+};
+
+/* A block while and after it is built; lives in the generation arena. */
+struct conf_block {
+    unsigned context;
+    struct conf_block *parent;    /* NULL: the top */
+    const struct conf_node *node; /* NULL: the top; dies when conf_build returns */
+    struct place place;
+    void **settings; /* for each module; those of the parent where nothing is set here */
+    uint64_t *set;   /* a bit for each row of all modules, in order: stands in this block */
+    /* For people and logs, ended by a zero: the first server_name, a location's path. */
+    struct span label;
+    bool slash_redirect; /* a location named `/x/` answers `/x` with a redirect to itself */
+};
+
+/* Word 0 is the directive's name; beyond the last word: empty. Bytes: the generation arena's. */
+struct span conf_word(const struct conf_call *call, unsigned i);
+unsigned conf_count(const struct conf_call *call); /* the name counts */
+bool conf_is_quoted(const struct conf_call *call, unsigned i);
+
+/* Notes an error at a word; always false, so that a setter can `return conf_refuse(...)`. The text
+ * is NGINX's where it has one; " in FILE:LINE", the line and the caret are added. */
+bool conf_refuse(struct conf_call *call, unsigned word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void conf_warn(struct conf_call *call, unsigned word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* From a check, or for words inside a raw block. */
+bool conf_complain(struct conf *conf, struct place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void conf_caution(struct conf *conf, struct place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A further line below the error or warning that was noted last. */
+void conf_hint(struct conf *conf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+struct place conf_place(const struct conf_call *call, unsigned word);
+struct span conf_file_name(const struct conf *conf, uint16_t file);
+struct arena *conf_arena(const struct conf_call *call);
+struct arena *conf_arena_of(struct conf *conf);
+void *conf_user(const struct conf_call *call); /* what conf_build was given */
+void *conf_user_of(struct conf *conf);
+/* Does a directive of this name stand in the block itself? */
+bool conf_stands(const struct conf *conf, const struct conf_block *block, const char *name);
+/* Appends a copy of the item. */
+bool conf_list_add(struct conf_call *call, struct conf_list *list, const void *item, size_t size);
+
+/* Relative paths: to the prefix, or to the folder of the configuration file. Ended by a zero that
+ * `len` does not count. */
+struct span conf_prefix_path(const struct conf_call *call, struct span path);
+struct span conf_file_path(const struct conf_call *call, struct span path);
+/* The bytes of a file that the configuration names (path as conf_file_path gave it). False: refused
+ * at `word`. */
+bool conf_load(struct conf_call *call, unsigned word, struct span path, enum conf_kind kind,
+               struct span *ret);
+
+/* The name nearest to `word` (few edits) among `names`, for "did you mean"; empty: none is near. */
+struct span conf_nearest(struct span word, const struct span *names, size_t count);
+
+#endif

@@ -1,0 +1,269 @@
+/* Errors and warnings: noted while a configuration is read, shown with the line and a caret.
+ *
+ *     bifrons: [emerg] unknown directive "proxy_pas" in /etc/bifrons/bifrons.conf:3
+ *     /etc/bifrons/bifrons.conf:3:9
+ *             proxy_pas http://a.example;
+ *             ^
+ *     did you mean "proxy_pass"?
+ *
+ * What a file holds goes to a terminal, so control bytes and what is no UTF-8 are shown as \xHH. */
+#include "conf/message.h"
+
+#include "conf/call.h"
+#include "conf/state.h"
+
+#include <stdio.h>
+
+enum { LONGEST_TEXT = 16384, WINDOW = 160, WINDOW_BEFORE = 80 };
+
+struct span message_vtext(struct conf *c, const char *format, va_list args)
+{
+    va_list again;
+
+    va_copy(again, args);
+    int wanted = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    size_t len = wanted < 0 ? 0 : wanted < LONGEST_TEXT ? (size_t)wanted : LONGEST_TEXT;
+    char *text = arena_alloc(&c->arena, len + 1);
+
+    text[0] = '\0';
+    vsnprintf(text, len + 1, format, args);
+    return (struct span){ text, len };
+}
+
+struct span message_text(struct conf *c, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    struct span text = message_vtext(c, format, args);
+    va_end(args);
+    return text;
+}
+
+void message_vadd(struct conf *c, enum conf_severity severity, struct place place,
+                  const char *format, va_list args)
+{
+    struct messages *all = &c->messages;
+    unsigned *count = severity == CONF_ERROR ? &all->errors : &all->warnings;
+
+    all->last = NULL;
+    if (++*count > MOST_MESSAGES)
+        return;
+    struct conf_message *m = arena_alloc(&c->arena, sizeof(*m));
+    *m = (struct conf_message){ severity, place, message_vtext(c, format, args), { "", 0 }, NULL };
+    *all->end = all->last = m;
+    all->end = &m->next;
+}
+
+void message_error(struct conf *c, struct place place, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    message_vadd(c, CONF_ERROR, place, format, args);
+    va_end(args);
+}
+
+bool conf_refuse(struct conf_call *call, unsigned word, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    message_vadd(call->conf, CONF_ERROR, conf_place(call, word), format, args);
+    va_end(args);
+    return false;
+}
+
+void conf_warn(struct conf_call *call, unsigned word, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    message_vadd(call->conf, CONF_WARNING, conf_place(call, word), format, args);
+    va_end(args);
+}
+
+bool conf_complain(struct conf *conf, struct place place, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    message_vadd(conf, CONF_ERROR, place, format, args);
+    va_end(args);
+    return false;
+}
+
+void conf_caution(struct conf *conf, struct place place, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    message_vadd(conf, CONF_WARNING, place, format, args);
+    va_end(args);
+}
+
+void conf_hint(struct conf *conf, const char *format, ...)
+{
+    va_list args;
+
+    if (conf->messages.last == NULL)
+        return;
+    va_start(args, format);
+    conf->messages.last->hint = message_vtext(conf, format, args);
+    va_end(args);
+}
+
+static bool stands_before(struct place a, struct place b)
+{
+    if (a.file != b.file)
+        return a.file < b.file;
+    return a.line != b.line ? a.line < b.line : a.column < b.column;
+}
+
+void message_sort(struct conf *c)
+{
+    struct conf_message *rest = c->messages.first, *first = NULL;
+
+    while (rest != NULL) {
+        struct conf_message *m = rest, **to = &first;
+
+        rest = rest->next;
+        while (*to != NULL && !stands_before(m->place, (*to)->place))
+            to = &(*to)->next;
+        m->next = *to;
+        *to = m;
+    }
+    c->messages.first = first;
+    c->messages.end = &c->messages.first;
+    while (*c->messages.end != NULL)
+        c->messages.end = &(*c->messages.end)->next;
+}
+
+const struct conf_message *conf_messages(const struct conf *c)
+{
+    return c->messages.first;
+}
+
+bool conf_is_good(const struct conf *c)
+{
+    return c->messages.errors == 0;
+}
+
+/* The length of the well-formed UTF-8 character at the start; 0: there is none. C1 controls are
+ * none. */
+static size_t utf8_length(struct span s)
+{
+    unsigned char first = (unsigned char)s.at[0];
+    size_t len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+    if (len < 2)
+        return len;
+    if (first > 0xf4 || len > s.len)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if (((unsigned char)s.at[i] & 0xc0) != 0x80)
+            return 0;
+    unsigned char second = (unsigned char)s.at[1];
+    if ((first == 0xc2 && second < 0xa0) || (first == 0xe0 && second < 0xa0) ||
+        (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+        (first == 0xf4 && second > 0x8f))
+        return 0;
+    return len;
+}
+
+/* How many bytes belong together, and whether they may be shown as they are. */
+static size_t next_character(struct span s, bool *ret_plain)
+{
+    size_t len = utf8_length(s);
+    bool control = ((unsigned char)s.at[0] < 0x20 && s.at[0] != '\t') || s.at[0] == 0x7f;
+
+    *ret_plain = len > 0 && !control;
+    return len > 0 ? len : 1;
+}
+
+static void print_plain(struct span text, struct buf *out)
+{
+    while (text.len > 0) {
+        bool plain;
+        size_t len = next_character(text, &plain);
+
+        if (plain)
+            buf_add(out, span_first(text, len));
+        else
+            buf_addf(out, "\\x%02X", (unsigned char)text.at[0]);
+        text = span_from(text, len);
+    }
+}
+
+/* As much room as print_plain takes for the text; a tab stays one, so that the caret lines up. */
+static void print_room(struct span text, struct buf *out)
+{
+    while (text.len > 0) {
+        bool plain;
+        size_t len = next_character(text, &plain);
+
+        buf_adds(out, !plain ? "    " : text.at[0] == '\t' ? "\t" : " ");
+        text = span_from(text, len);
+    }
+}
+
+static struct span line_of(struct span text, uint32_t line)
+{
+    struct span head, tail = text;
+
+    for (uint32_t i = 0; i < line; i++) {
+        if (!span_cut(tail, '\n', &head, &tail)) {
+            head = tail;
+            tail = (struct span){ "", 0 };
+        }
+        if (i == 0 && span_starts(head, "\xEF\xBB\xBF"))
+            head = span_from(head, 3);
+    }
+    span_chop(&head, '\r');
+    return head;
+}
+
+/* The source line, or the part of a long one that matters, and the caret below. */
+static void print_source(struct span line, size_t column, struct buf *out)
+{
+    bool cut = column > WINDOW;
+    size_t from = cut ? column - WINDOW_BEFORE : 0;
+
+    while (from > 0 && from < line.len && ((unsigned char)line.at[from] & 0xc0) == 0x80)
+        from++; /* not from the middle of a character */
+    struct span shown = span_first(span_from(line, from), WINDOW);
+    if (line.len == 0)
+        return;
+    buf_adds(out, cut ? "..." : "");
+    print_plain(shown, out);
+    buf_adds(out, cut ? "\n   " : "\n");
+    print_room(span_first(shown, column - 1 - from), out);
+    buf_adds(out, "^\n");
+}
+
+void conf_print_message(const struct conf *c, const struct conf_message *m, struct buf *out)
+{
+    struct span name = conf_file_name(c, m->place.file);
+    unsigned line = m->place.line, column = m->place.column;
+    bool is_parameter = m->place.file == c->files.command_line;
+
+    buf_adds(out, m->severity == CONF_ERROR ? "bifrons: [emerg] " : "bifrons: [warn] ");
+    print_plain(m->text, out);
+    if (line > 0) {
+        buf_adds(out, " in ");
+        print_plain(name, out);
+        if (!is_parameter)
+            buf_addf(out, ":%u", line);
+        buf_adds(out, "\n");
+        print_plain(name, out);
+        buf_addf(out, ":%u:%u", line, column);
+    }
+    buf_adds(out, "\n");
+    if (line > 0 && column > 0)
+        print_source(line_of(conf_file_text(c, m->place.file), line), column, out);
+    if (m->hint.len > 0) {
+        print_plain(m->hint, out);
+        buf_adds(out, "\n");
+    }
+}

@@ -1,0 +1,31 @@
+#ifndef CONF_MESSAGE_H
+#define CONF_MESSAGE_H
+
+#include "conf/build.h"
+
+#include <stdarg.h>
+
+/* What is wrong. Beyond the maximum it is only counted. */
+struct messages {
+    struct conf_message *first;
+    struct conf_message **end;
+    struct conf_message *last; /* the one that was noted last; NULL: it was too much */
+    unsigned errors;
+    unsigned warnings;
+};
+
+enum { MOST_MESSAGES = 100 }; /* of each severity */
+
+void message_vadd(struct conf *c, enum conf_severity severity, struct place place,
+                  const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+void message_error(struct conf *c, struct place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Into the order of the files and lines. */
+void message_sort(struct conf *c);
+/* Formatted, in the tree arena. */
+struct span message_vtext(struct conf *c, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+struct span message_text(struct conf *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,38 @@
+#ifndef CONF_TYPES_H
+#define CONF_TYPES_H
+
+#include "conf/call.h"
+
+/* The values of nginx-semantics 1.2. Each `set` reads word 1. */
+extern const struct conf_type conf_flag;   /* bool: on, off */
+extern const struct conf_type conf_number; /* uint64_t; extra: struct conf_range or NULL */
+extern const struct conf_type conf_size;   /* uint64_t bytes: digits with k K m M */
+extern const struct conf_type conf_offset; /* uint64_t bytes: also g G */
+extern const struct conf_type conf_time;   /* uint64_t milliseconds; no unit is seconds; no `y M` */
+extern const struct conf_type conf_seconds; /* uint64_t milliseconds; with `y M`, no `ms` */
+extern const struct conf_type conf_text;    /* struct span */
+extern const struct conf_type conf_path;    /* struct span: made absolute by the prefix */
+extern const struct conf_type conf_choice;  /* unsigned; extra: conf_names, a NULL name ends them */
+extern const struct conf_type conf_buffers; /* struct conf_buffers: number and size */
+extern const struct conf_type conf_nothing; /* no effect: warns once for each name; no field */
+
+struct conf_range {
+    uint64_t min, max;
+};
+
+struct conf_name {
+    const char *name;
+    unsigned value;
+};
+
+struct conf_buffers {
+    uint64_t count, size;
+};
+
+/* For setters of their own. */
+bool conf_read_number(struct span text, uint64_t max, uint64_t *ret);
+bool conf_read_size(struct span text, bool giga, uint64_t *ret);
+bool conf_read_time(struct span text, uint64_t *ret_ms);
+bool conf_read_seconds(struct span text, uint64_t *ret_ms);
+
+#endif
