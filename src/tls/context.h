@@ -1,0 +1,19 @@
+#ifndef TLS_CONTEXT_H
+#define TLS_CONTEXT_H
+
+#include "tls/tickets.h"
+#include "tls/tls.h"
+
+/* Inside of a context, for the files of this folder. */
+struct tls_context {
+    uint32_t refs;
+    SSL_CTX *ctx;           /* owned */
+    BIO_METHOD *bio_method; /* owned */
+    bool verifies;          /* client side: the peer's name is checked */
+    struct ticket_ring ring;
+};
+
+/* The oldest error of the queue in words; the queue is empty afterwards. */
+void tls_error_text(const char *what, size_t size, char *ret_text);
+
+#endif

@@ -1,0 +1,118 @@
+/* Session tickets: which key seals, which opens, and when a fresh one is due.
+ *
+ *     key n      |-- signs --|-- opens only --|
+ *     key n+1                |-- signs --|-- opens only --|
+ *
+ * Owns the keys; they are wiped when their place is needed or the ring ends. */
+#include "tls/tickets.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+
+enum { SHORTEST_PERIOD = 3600 * 1000, IV_SIZE = 16 };
+
+bool ticket_ring_init(struct ticket_ring *r, uint64_t session_ms)
+{
+    uint64_t half = session_ms / 2;
+
+    *r = (struct ticket_ring){ .period = half > SHORTEST_PERIOD ? half : SHORTEST_PERIOD };
+    r->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+    return r->cipher != NULL;
+}
+
+void ticket_ring_done(struct ticket_ring *r)
+{
+    for (size_t i = 0; i < TICKET_KEYS; i++)
+        secret_done(&r->key[i].secret);
+    EVP_CIPHER_free(r->cipher);
+    *r = (struct ticket_ring){ .cipher = NULL };
+}
+
+static bool make_key(struct ticket_ring *r, uint64_t now)
+{
+    unsigned char bytes[TICKET_MAC + TICKET_AES];
+    uint32_t place = (r->newest + 1) % TICKET_KEYS;
+    struct ticket_key *k = &r->key[place];
+
+    secret_done(&k->secret);
+    random_bytes(bytes, sizeof(bytes));
+    bool kept = secret_init(&k->secret, (struct span){ (const char *)bytes, sizeof(bytes) });
+    explicit_bzero(bytes, sizeof(bytes));
+    if (!kept)
+        return false;
+    random_bytes(k->name, sizeof(k->name));
+    k->signs_until = now + r->period;
+    k->opens_until = k->signs_until + r->period;
+    r->newest = place;
+    return true;
+}
+
+static bool key_lives(const struct ticket_key *k, uint64_t until, uint64_t now)
+{
+    return k->secret.pages != NULL && now < until;
+}
+
+static struct ticket_key *sealing_key(struct ticket_ring *r, uint64_t now)
+{
+    struct ticket_key *k = &r->key[r->newest];
+
+    if (key_lives(k, k->signs_until, now))
+        return k;
+    return make_key(r, now) ? &r->key[r->newest] : NULL;
+}
+
+static struct ticket_key *opening_key(struct ticket_ring *r, const unsigned char *name,
+                                      uint64_t now)
+{
+    for (size_t i = 0; i < TICKET_KEYS; i++) {
+        struct ticket_key *k = &r->key[i];
+
+        if (key_lives(k, k->opens_until, now) && memcmp(k->name, name, TICKET_NAME) == 0)
+            return k;
+    }
+    return NULL;
+}
+
+static bool load(const struct ticket_ring *r, const struct ticket_key *k, const unsigned char *iv,
+                 EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool seal)
+{
+    unsigned char *bytes = (unsigned char *)secret_reveal(&k->secret).at;
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, bytes, TICKET_MAC),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return EVP_CipherInit_ex(cipher, r->cipher, NULL, bytes + TICKET_MAC, iv, seal) == 1 &&
+           EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* In 1.3 clients use a ticket once, so each use earns a new one. In 1.2 a new one, told for the
+ * newest key, would be dropped by half of them. */
+static int good(const struct ticket_ring *r, const struct ticket_key *k, const SSL *ssl)
+{
+    bool renew = SSL_version(ssl) >= TLS1_3_VERSION || k != &r->key[r->newest];
+
+    return renew ? 2 : 1;
+}
+
+int ticket_ring_use(struct ticket_ring *r, SSL *ssl, unsigned char name[TICKET_NAME],
+                    unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool seal)
+{
+    uint64_t now = clock_monotonic_ms();
+    struct ticket_key *k = seal ? sealing_key(r, now) : opening_key(r, name, now);
+
+    if (k == NULL)
+        return 0;
+    if (seal) {
+        memcpy(name, k->name, TICKET_NAME);
+        random_bytes(iv, IV_SIZE);
+    }
+    if (!load(r, k, iv, cipher, mac, seal))
+        return -1;
+    return seal ? 1 : good(r, k, ssl);
+}

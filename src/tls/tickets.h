@@ -1,0 +1,34 @@
+#ifndef TLS_TICKETS_H
+#define TLS_TICKETS_H
+
+#include "base/secret.h"
+
+#include <openssl/ssl.h>
+
+/* The keys that seal session tickets: the newest signs, all open. A key signs for one period and
+ * opens for one more; a new one is made when a ticket is wanted and the newest is over. */
+enum { TICKET_KEYS = 3, TICKET_NAME = 16, TICKET_MAC = 32, TICKET_AES = 32 };
+
+struct ticket_key {
+    unsigned char name[TICKET_NAME];
+    struct secret secret;              /* MAC key, then AES key; without pages: no key */
+    uint64_t signs_until, opens_until; /* ms, monotonic */
+};
+
+struct ticket_ring {
+    EVP_CIPHER *cipher; /* owned; fetched once, it costs */
+    uint64_t period;    /* ms */
+    uint32_t newest;
+    struct ticket_key key[TICKET_KEYS];
+};
+
+/* Half the session's life, but at least an hour. False: OpenSSL lacks the cipher. */
+bool ticket_ring_init(struct ticket_ring *r, uint64_t session_ms);
+void ticket_ring_done(struct ticket_ring *r);
+
+/* OpenSSL's call for one ticket, see SSL_CTX_set_tlsext_ticket_key_evp_cb. The result is OpenSSL's
+ * too: -1 failure, 0 no ticket, 1 good, 2 good and to be renewed. */
+int ticket_ring_use(struct ticket_ring *r, SSL *ssl, unsigned char name[TICKET_NAME],
+                    unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool seal);
+
+#endif
