@@ -1,0 +1,169 @@
+/* One request and its answer, on one fiber:
+ *
+ *     read head -> decide -> fetch -> filter -> send -> log
+ *
+ * Owns `x->source` once a hook has set it. A call that yields returns only when nobody else, not
+ * even the kernel, still uses our memory. */
+#include "exchange/exchange.h"
+
+#include "exchange/body.h"
+
+#include <stdlib.h>
+
+enum { MOST_REDIRECTS = 10 };
+
+static enum verdict hooks_run(struct exchange *x, enum phase phase)
+{
+    const struct generation *g = x->generation;
+
+    for (unsigned i = 0; i < g->hook_count[phase] && !x->redirected; i++) {
+        const struct hook_entry *entry = &g->hooks[phase][i];
+        enum verdict verdict = entry->hook->run(x, settings_in(x->block, entry->module));
+
+        if (verdict == ANSWER || verdict == REFUSE)
+            return verdict;
+    }
+    return NEXT;
+}
+
+/* From `first` on. Afterwards a source is set, or the exchange is redirected, or nobody is left to answer. */
+static enum verdict phases_run(struct exchange *x, enum phase first)
+{
+    for (enum phase phase = first; phase <= PHASE_CONTENT && !x->redirected; phase++) {
+        enum verdict verdict = hooks_run(x, phase);
+
+        if (verdict == ANSWER || verdict == REFUSE)
+            return verdict;
+    }
+    if (x->redirected || x->source != NULL)
+        return NEXT;
+    return exchange_refuse(x, span_ends(x->request.uri, "/") ? 403 : 404, NULL);
+}
+
+/* Decides and fetches the answer's head; once more for each internal redirect (index, later
+ * error_page, X-Accel-Redirect ...). Afterwards `x->source` is set and its head is in `x->response`,
+ * or `x->source` is NULL and nobody is left to be answered. */
+static void settle(struct exchange *x)
+{
+    enum phase first = PHASE_POST_READ;
+    unsigned redirects = 0;
+
+    if (x->response.status != 0) { /* the head was malformed, and its reader has said so */
+        exchange_refuse(x, x->response.status, NULL);
+        return;
+    }
+    do {
+        x->redirected = false;
+        phases_run(x, first);
+        first = PHASE_SERVER_REWRITE;
+        if (x->redirected || x->source == NULL)
+            continue;
+        if (x->source->ops->head(x->source) == IO_OK)
+            hooks_run(x, PHASE_RESPONSE);
+        else if (!x->redirected)
+            exchange_fail(x);
+    } while (x->redirected && redirects++ < MOST_REDIRECTS);
+
+    if (x->redirected) {
+        x->redirected = false;
+        exchange_refuse(x, 500, "rewrite or internal redirection cycle");
+    }
+}
+
+/* Each filter that wants this answer becomes the source of the next. */
+static void filters_wrap(struct exchange *x)
+{
+    const struct generation *g = x->generation;
+
+    for (unsigned i = 0; i < g->filter_count; i++) {
+        const struct filter *filter = g->modules[g->filters[i]]->filter;
+        const void *settings = settings_in(x->block, g->filters[i]);
+
+        if (filter->wants(x, settings) && filter->wrap != NULL)
+            x->source = filter->wrap(x, settings, x->source);
+    }
+}
+
+/* A slow client makes send_part wait, and so stops the reading: that is all of back-pressure. */
+static enum io relay(struct exchange *x)
+{
+    const struct client_ops *to = x->client->ops;
+    const struct source_ops *from = x->source->ops;
+    enum io io = to->send_head(x->client); /* held back: leaves with a first part that is at hand */
+
+    if (io == IO_OK && response_has_no_body(x))
+        return to->send_end(x->client);
+    while (io == IO_OK) {
+        struct part part; /* good until the next read */
+
+        if (from->ready != NULL && !from->ready(x->source)) /* before a read that would wait nothing */
+            io = to->flush(x->client);                      /* stays behind: events arrive one by one */
+        if (io == IO_OK)
+            io = from->read(x->source, &part);
+        if (io == IO_EOF)
+            return to->send_end(x->client);
+        if (io == IO_OK)
+            io = to->send_part(x->client, &part);
+        if (io == IO_OK && part.last)
+            return IO_OK;
+    }
+    return io;
+}
+
+enum after exchange_run(struct exchange *x)
+{
+    enum io io = x->client->ops->read_head(x->client);
+
+    if (io != IO_OK) { /* not one byte: nothing to answer, nothing to log */
+        exchange_end(x, io);
+        return AFTER_CLOSE;
+    }
+    settle(x);
+    if (x->source != NULL && x->source->ops->takeover != NULL) {
+        enum after after = x->source->ops->takeover(x->source);
+
+        if (after == AFTER_TAKEN)
+            return after; /* the pump's end ends `x` */
+    }
+    if (x->source == NULL) {
+        exchange_end(x, IO_FAILED);
+        return AFTER_CLOSE;
+    }
+    filters_wrap(x);
+    io = relay(x);
+
+    enum after after = io == IO_OK && x->keep_alive ? AFTER_KEEP : AFTER_CLOSE;
+    exchange_end(x, io);
+    return after;
+}
+
+static void run_loggers(struct exchange *x)
+{
+    const struct generation *g = x->generation;
+
+    for (unsigned i = 0; i < g->logger_count; i++)
+        g->modules[g->loggers[i]]->log(x, settings_in(x->block, g->loggers[i]));
+}
+
+void exchange_end(struct exchange *x, enum io io)
+{
+    struct worker *w = x->worker;
+
+    if (io == IO_CANCELLED && x->fault == FAULT_NONE)
+        x->fault = FAULT_CLIENT_GONE;
+    if (x->response.head_sent == 0 && x->fault == FAULT_CLIENT_GONE)
+        x->response.status = 499;
+    exchange_source(x, NULL);
+    if (x->response.status != 0)
+        run_loggers(x);
+    if (x->body != NULL)
+        body_done(x->body);
+    generation_unref(&x->generation);
+    arena_clear(&x->arena);
+    w->live_exchanges--;
+
+    struct arena arena = x->arena;
+    *x = (struct exchange){ .arena = arena };
+    x->source = (struct source *)w->idle_exchanges; /* the pool's link while idle */
+    w->idle_exchanges = x;
+}

@@ -1,0 +1,110 @@
+/* The tree of settings as a counted object, and the tables by which an exchange finds its way in it. */
+#include "exchange/generation.h"
+
+#include "exchange/worker.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+static void index_hooks(struct generation *g, enum phase phase)
+{
+    unsigned count = 0;
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        count = 0;
+        for (unsigned m = 0; m < g->module_count; m++) {
+            for (const struct hook *h = g->modules[m]->hooks; h != NULL && h->run != NULL; h++) {
+                if (h->phase != phase)
+                    continue;
+                if (pass == 1)
+                    g->hooks[phase][count] = (struct hook_entry){ h, m };
+                count++;
+            }
+        }
+        if (pass == 0)
+            g->hooks[phase] = arena_alloc(&g->arena, sizeof(struct hook_entry) * (count + 1));
+    }
+    g->hook_count[phase] = count;
+}
+
+static void index_filters(struct generation *g)
+{
+    g->filters = arena_alloc(&g->arena, sizeof(unsigned) * (g->module_count + 1));
+    for (enum filter_slot slot = 0; slot < FILTER_SLOTS; slot++)
+        for (unsigned m = 0; m < g->module_count; m++)
+            if (g->modules[m]->filter != NULL && g->modules[m]->filter->slot == slot)
+                g->filters[g->filter_count++] = m;
+}
+
+void generation_index_modules(struct generation *g)
+{
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        index_hooks(g, phase);
+    index_filters(g);
+    g->loggers = arena_alloc(&g->arena, sizeof(unsigned) * (g->module_count + 1));
+    for (unsigned m = 0; m < g->module_count; m++)
+        if (g->modules[m]->log != NULL)
+            g->loggers[g->logger_count++] = m;
+}
+
+unsigned module_index(const struct generation *g, const struct module *m)
+{
+    for (unsigned i = 0; i < g->module_count; i++)
+        if (g->modules[i] == m)
+            return i;
+    abort();
+}
+
+struct generation *generation_ref(struct generation *g)
+{
+    g->refs++;
+    return g;
+}
+
+void generation_unref(struct generation **ref)
+{
+    struct generation *g = *ref;
+
+    *ref = NULL;
+    if (g == NULL || --g->refs > 0)
+        return;
+    for (unsigned m = g->module_count; m-- > 0;)
+        if (g->worker != NULL && g->modules[m]->stop != NULL)
+            g->modules[m]->stop(g->worker, g, settings_in(g->top, m));
+    if (g->bundle.len > 0)
+        munmap((void *)(uintptr_t)g->bundle.at, g->bundle.len);
+    arena_done(&g->arena);
+    free(g);
+}
+
+struct span place_file(const struct generation *g, struct place place)
+{
+    const struct span *names = g->file_names.items;
+
+    return place.file < g->file_names.len ? names[place.file] : (struct span){ NULL, 0 };
+}
+
+void generation_list_add(struct generation *g, struct conf_list *list, const void *item, size_t size)
+{
+    if (list->len == list->room) {
+        uint32_t room = list->room > 0 ? list->room * 2 : 8;
+        char *items = arena_alloc(&g->arena, room * size);
+
+        if (list->len > 0)
+            memcpy(items, list->items, list->len * size);
+        list->items = items;
+        list->room = room;
+        list->size = (uint32_t)size;
+    }
+    memcpy((char *)list->items + list->len++ * size, item, size);
+}
+
+bool generation_serves(struct conf_call *call, struct conf_block *block)
+{
+    struct generation *g = conf_user(call);
+    struct conf_block **blocks = g->servers.items;
+
+    if (g->servers.len > 0 && blocks[g->servers.len - 1] == block)
+        return true;
+    return conf_list_add(call, &g->servers, &block, sizeof(block));
+}

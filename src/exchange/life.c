@@ -1,0 +1,156 @@
+/* How an exchange comes into being, keeps notes, changes its source, and says what it decided. */
+#include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/log_context.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ARENA_CHUNK = 4096 };
+
+struct exchange *exchange_new(struct worker *w, struct client *client)
+{
+    struct exchange *x = w->idle_exchanges;
+
+    if (budget_spent(&w->budget))
+        return NULL;
+    if (x != NULL) {
+        w->idle_exchanges = (struct exchange *)x->source;
+        x->source = NULL;
+    } else {
+        x = calloc(1, sizeof(*x));
+        if (x == NULL)
+            return NULL;
+        arena_init(&x->arena, ARENA_CHUNK, &w->budget);
+    }
+    x->worker = w;
+    x->client = client;
+    x->generation = generation_ref(w->generation);
+    x->started = loop_now(w->loop);
+    x->response.length = LENGTH_UNKNOWN;
+    x->response.last_modified = -1;
+    x->response.fields.arena = &x->arena;
+    x->request.fields.arena = &x->arena;
+    client->x = x;
+    w->live_exchanges++;
+    w->exchanges++;
+    return x;
+}
+
+void exchange_pool_free(struct worker *w)
+{
+    while (w->idle_exchanges != NULL) {
+        struct exchange *dead = w->idle_exchanges;
+
+        w->idle_exchanges = (struct exchange *)dead->source;
+        arena_done(&dead->arena);
+        free(dead);
+    }
+}
+
+void exchange_enter(struct exchange *x, const struct conf_block *block)
+{
+    x->block = block;
+    x->core = core_of(block);
+}
+
+void exchange_source(struct exchange *x, struct source *s)
+{
+    struct source *before = x->source;
+
+    x->source = NULL;
+    if (before != NULL)
+        before->ops->close(before);
+    x->source = s;
+}
+
+void *exchange_note(const struct exchange *x, const void *key)
+{
+    for (const struct note *n = x->notes; n != NULL; n = n->next)
+        if (n->key == key)
+            return n->value;
+    return NULL;
+}
+
+void exchange_keep(struct exchange *x, const void *key, void *value)
+{
+    for (struct note *n = x->notes; n != NULL; n = n->next) {
+        if (n->key == key) {
+            n->value = value;
+            return;
+        }
+    }
+    struct note *n = arena_alloc(&x->arena, sizeof(*n));
+    *n = (struct note){ x->notes, key, value };
+    x->notes = n;
+}
+
+bool exchange_may_dial(void *arg, const struct address *candidate)
+{
+    struct exchange *x = arg;
+    const struct generation *g = x->generation;
+
+    for (unsigned i = 0; i < g->hook_count[PHASE_DIAL]; i++) {
+        const struct hook_entry *entry = &g->hooks[PHASE_DIAL][i];
+
+        if (entry->hook->on_candidate(x, candidate, settings_in(x->block, entry->module)) == REFUSE)
+            return false;
+    }
+    return true;
+}
+
+enum verdict exchange_restart(struct exchange *x, struct span uri, struct span args)
+{
+    exchange_source(x, NULL);
+    x->request.uri = uri;
+    x->request.args = args;
+    x->request.raw_path = (struct span){ NULL, 0 };
+    x->redirected = true;
+    exchange_enter(x, x->server);
+    return NEXT;
+}
+
+void decided(struct exchange *x, enum decided what, enum verdict verdict, struct place place,
+             const char *detail)
+{
+    struct decisions *d = &x->decisions;
+    unsigned slot = d->count < DECISIONS_KEPT
+                        ? d->count
+                        : DECISIONS_FIRST + (d->count - DECISIONS_FIRST) % (DECISIONS_KEPT - DECISIONS_FIRST);
+
+    d->at[slot] = (struct decision){ .line = place.line,
+                                     .file = place.file,
+                                     .what = (uint8_t)what,
+                                     .verdict = (uint8_t)verdict,
+                                     .detail = detail };
+    d->count++;
+}
+
+void exchange_log(struct exchange *x, enum level level, int error, const char *format, ...)
+{
+    char text[512];
+    struct buf context;
+    va_list args;
+
+    if (!errlog_wants(x->worker->log, level))
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    buf_init(&context, 1024, NULL);
+    log_context(x, &context);
+    struct span view = buf_view(&context);
+    if (error != 0)
+        errlog_write(x->worker->log, level, x->connection, 0, "%s (%d: %s)%.*s", text, error,
+                     strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error", (int)view.len,
+                     view.at);
+    else
+        errlog_write(x->worker->log, level, x->connection, 0, "%s%.*s", text, (int)view.len, view.at);
+    buf_done(&context);
+}
+
+struct field *response_add(struct exchange *x, const char *name, struct span value)
+{
+    return fields_add(&x->response.fields, span_of(name), value, FROM_US);
+}

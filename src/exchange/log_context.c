@@ -1,0 +1,29 @@
+/* What the error log says of an exchange, in NGINX's words and order (nginx-semantics 2). */
+#include "exchange/log_context.h"
+
+#include "exchange/core.h"
+
+static void add_quoted(struct buf *out, const char *label, struct span value)
+{
+    if (value.len == 0)
+        return;
+    buf_adds(out, label);
+    buf_add_byte(out, '"');
+    buf_add(out, span_first(value, 300));
+    buf_add_byte(out, '"');
+}
+
+void log_context(const struct exchange *x, struct buf *out)
+{
+    const struct field *referer = fields_find(&x->request.fields, FIELD_REFERER);
+
+    buf_adds(out, ", client: ");
+    address_print_ip(&x->client_address, out);
+    buf_adds(out, ", server: ");
+    if (x->server != NULL)
+        buf_add(out, x->server->label);
+    add_quoted(out, ", request: ", x->request.line);
+    add_quoted(out, ", host: ", span_first(x->request.authority, 200));
+    if (referer != NULL && !referer->sensitive)
+        add_quoted(out, ", referrer: ", referer->value);
+}

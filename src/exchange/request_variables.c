@@ -1,0 +1,485 @@
+/* The variables of an exchange itself (nginx-semantics 10). Values that must be made live in its arena. */
+#include "exchange/request_variables.h"
+
+#include "base/random.h"
+#include "exchange/core.h"
+#include "exchange/exchange.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static bool give(struct span value, struct span *ret)
+{
+    *ret = value;
+    return value.at != NULL;
+}
+
+/* Room for a number or an address, and what was printed there. */
+static struct span kept(struct exchange *x, const struct buf *made)
+{
+    return arena_copy(&x->arena, buf_view(made));
+}
+
+static bool decimal(struct exchange *x, uint64_t value, struct span *ret)
+{
+    char *text = arena_alloc(&x->arena, 24);
+
+    *ret = (struct span){ text, (size_t)snprintf(text, 24, "%llu", (unsigned long long)value) };
+    return true;
+}
+
+static bool seconds(struct exchange *x, uint64_t ms, struct span *ret)
+{
+    char *text = arena_alloc(&x->arena, 28);
+    int len = snprintf(text, 28, "%llu.%03u", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+
+    *ret = (struct span){ text, (size_t)len };
+    return true;
+}
+
+#define GETTER(name) static bool get_##name(struct exchange *x, struct span arg, struct span *ret)
+#define UNUSED_ARG ((void)arg)
+
+GETTER(uri)
+{
+    UNUSED_ARG;
+    return give(x->request.uri, ret);
+}
+
+GETTER(request_uri)
+{
+    UNUSED_ARG;
+    return give(x->request.target, ret);
+}
+
+GETTER(args)
+{
+    UNUSED_ARG;
+    return give(x->request.args, ret);
+}
+
+GETTER(is_args)
+{
+    UNUSED_ARG;
+    return give(x->request.args.len > 0 ? span_of("?") : span_of(""), ret);
+}
+
+GETTER(request)
+{
+    UNUSED_ARG;
+    return give(x->request.line, ret);
+}
+
+GETTER(request_method)
+{
+    UNUSED_ARG;
+    return give(x->request.method, ret);
+}
+
+GETTER(host)
+{
+    UNUSED_ARG;
+    if (x->request.host.len > 0)
+        return give(x->request.host, ret);
+    return give(x->server ? x->server->label : span_of(""), ret);
+}
+
+GETTER(server_name)
+{
+    UNUSED_ARG;
+    return give(x->server ? x->server->label : span_of(""), ret);
+}
+
+GETTER(scheme)
+{
+    UNUSED_ARG;
+    return give(span_of(exchange_is_secure(x) ? "https" : "http"), ret);
+}
+
+GETTER(https)
+{
+    UNUSED_ARG;
+    return give(span_of(exchange_is_secure(x) ? "on" : ""), ret);
+}
+
+GETTER(server_protocol)
+{
+    UNUSED_ARG;
+    if (x->request.line.len == 0)
+        return false;
+    return give(span_of(x->request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1"), ret);
+}
+
+static bool address_text(struct exchange *x, const struct address *a, struct span *ret)
+{
+    struct buf text;
+
+    buf_init(&text, 64, NULL);
+    address_print_ip(a, &text);
+    *ret = kept(x, &text);
+    buf_done(&text);
+    return true;
+}
+
+GETTER(remote_addr)
+{
+    UNUSED_ARG;
+    return address_text(x, &x->client_address, ret);
+}
+
+GETTER(remote_port)
+{
+    UNUSED_ARG;
+    return decimal(x, x->client_address.port, ret);
+}
+
+GETTER(server_addr)
+{
+    UNUSED_ARG;
+    return address_text(x, &x->local_address, ret);
+}
+
+GETTER(server_port)
+{
+    UNUSED_ARG;
+    return decimal(x, x->local_address.port, ret);
+}
+
+GETTER(binary_remote_addr)
+{
+    UNUSED_ARG;
+    *ret = (struct span){ (const char *)x->client_address.ip, x->client_address.family == AF_INET ? 4 : 16 };
+    return true;
+}
+
+/* All fields of the name, joined by `, ` (Cookie: `; `). */
+static bool joined(struct exchange *x, const struct fields *fields, struct span name, struct span *ret)
+{
+    const char *glue = span_is(name, "cookie") ? "; " : ", ";
+    unsigned found = 0;
+    struct buf text = { .max = 64 * 1024 };
+
+    for (unsigned i = 0; i < fields->count; i++) {
+        const struct field *f = &fields->at[i];
+
+        if (!span_same_caseless(f->name, name))
+            continue;
+        if (found++ == 0)
+            *ret = f->value;
+        else if (found == 2)
+            buf_add(&text, *ret);
+        if (found > 1) {
+            buf_adds(&text, glue);
+            buf_add(&text, f->value);
+        }
+    }
+    if (found > 1)
+        *ret = kept(x, &text);
+    buf_done(&text);
+    return found > 0;
+}
+
+/* `x_forwarded_for` -> `x-forwarded-for`, in `room`. */
+static struct span dashed(struct span arg, char room[64])
+{
+    size_t len = arg.len < 64 ? arg.len : 63;
+
+    for (size_t i = 0; i < len; i++)
+        room[i] = arg.at[i] == '_' ? '-' : arg.at[i];
+    return (struct span){ room, len };
+}
+
+GETTER(http)
+{
+    char room[64];
+    struct span name = dashed(arg, room);
+
+    if (span_is(name, "proxy-authorization")) /* never seen by anything but its checker */
+        return false;
+    if (span_is(name, "host") && x->request.scheme.len > 0)
+        return give(x->request.authority, ret);
+    return joined(x, &x->request.fields, name, ret);
+}
+
+GETTER(sent_http)
+{
+    char room[64];
+    struct span name = dashed(arg, room);
+
+    if (span_is(name, "content-length")) {
+        if (x->response.length == LENGTH_UNKNOWN)
+            return false;
+        return decimal(x, x->response.length, ret);
+    }
+    return joined(x, &x->response.fields, name, ret);
+}
+
+GETTER(arg)
+{
+    struct span rest = x->request.args;
+
+    while (rest.len > 0) {
+        struct span pair = rest, tail = { NULL, 0 }, name, value;
+
+        if (span_cut(rest, '&', &pair, &tail))
+            rest = tail;
+        else
+            rest = (struct span){ NULL, 0 };
+        if (span_cut(pair, '=', &name, &value) && span_same_caseless(name, arg))
+            return give(value, ret);
+    }
+    return false;
+}
+
+static bool cookie_in(struct span rest, struct span name, struct span *ret)
+{
+    while (rest.len > 0) {
+        struct span pair = rest, tail = { NULL, 0 }, found, value;
+
+        if (span_cut(rest, ';', &pair, &tail))
+            rest = tail;
+        else
+            rest = (struct span){ NULL, 0 };
+        while (pair.len > 0 && pair.at[0] == ' ')
+            pair = span_from(pair, 1);
+        if (span_cut(pair, '=', &found, &value) && span_same_caseless(found, name))
+            return give(value, ret);
+    }
+    return false;
+}
+
+GETTER(cookie)
+{
+    const struct fields *fields = &x->request.fields;
+
+    for (unsigned i = 0; i < fields->count; i++)
+        if (fields->at[i].id == FIELD_COOKIE && cookie_in(fields->at[i].value, arg, ret))
+            return true;
+    return false;
+}
+
+GETTER(content_length)
+{
+    UNUSED_ARG;
+    return x->request.framing == BODY_LENGTH && decimal(x, x->request.length, ret);
+}
+
+GETTER(content_type)
+{
+    const struct field *f = fields_find(&x->request.fields, FIELD_CONTENT_TYPE);
+
+    UNUSED_ARG;
+    return f != NULL && give(f->value, ret);
+}
+
+GETTER(status)
+{
+    char *text = arena_alloc(&x->arena, 8);
+
+    UNUSED_ARG;
+    *ret = (struct span){ text, (size_t)snprintf(text, 8, "%03u", x->response.status % 1000u) };
+    return true;
+}
+
+GETTER(bytes_sent)
+{
+    UNUSED_ARG;
+    return decimal(x, x->response.sent, ret);
+}
+
+GETTER(body_bytes_sent)
+{
+    UNUSED_ARG;
+    return decimal(x, x->response.body_sent, ret);
+}
+
+GETTER(request_length)
+{
+    UNUSED_ARG;
+    return decimal(x, x->request.received, ret);
+}
+
+GETTER(request_time)
+{
+    UNUSED_ARG;
+    return seconds(x, exchange_now(x) - x->started, ret);
+}
+
+GETTER(msec)
+{
+    UNUSED_ARG;
+    return seconds(x, (uint64_t)x->worker->loop->clock.wall_ms, ret);
+}
+
+GETTER(time_local)
+{
+    UNUSED_ARG;
+    return give(span_of(x->worker->loop->clock.local_time), ret);
+}
+
+GETTER(time_iso8601)
+{
+    UNUSED_ARG;
+    return give(span_of(x->worker->loop->clock.iso8601), ret);
+}
+
+GETTER(connection)
+{
+    UNUSED_ARG;
+    return decimal(x, x->connection, ret);
+}
+
+GETTER(connection_requests)
+{
+    UNUSED_ARG;
+    return decimal(x, x->requests, ret);
+}
+
+GETTER(pid)
+{
+    UNUSED_ARG;
+    return decimal(x, (uint64_t)getpid(), ret);
+}
+
+GETTER(hostname)
+{
+    char *text = arena_alloc(&x->arena, 256);
+
+    UNUSED_ARG;
+    if (gethostname(text, 255) < 0)
+        return false;
+    text[255] = '\0';
+    return give(span_of(text), ret);
+}
+
+GETTER(nginx_version)
+{
+    (void)x;
+    UNUSED_ARG;
+    return give(span_of(BIFRONS_VERSION), ret);
+}
+
+GETTER(remote_user)
+{
+    (void)x, (void)ret; /* nobody verifies users yet */
+    UNUSED_ARG;
+    return false;
+}
+
+GETTER(request_completion)
+{
+    UNUSED_ARG;
+    return give(span_of(x->fault == FAULT_NONE && x->response.status != 0 ? "OK" : ""), ret);
+}
+
+static const char request_id_key;
+
+GETTER(request_id)
+{
+    struct span *id = exchange_note(x, &request_id_key);
+    unsigned char raw[16];
+
+    UNUSED_ARG;
+    if (id == NULL) {
+        char *text = arena_alloc(&x->arena, 33);
+
+        random_bytes(raw, sizeof(raw));
+        for (size_t i = 0; i < sizeof(raw); i++)
+            snprintf(text + 2 * i, 3, "%02x", raw[i]);
+        id = arena_alloc(&x->arena, sizeof(*id));
+        *id = (struct span){ text, 32 };
+        exchange_keep(x, &request_id_key, id);
+    }
+    return give(*id, ret);
+}
+
+static const char *const whats[DECIDED_WHATS] = {
+    [DECIDED_LISTENER] = "listener", [DECIDED_SERVER] = "server",     [DECIDED_LOCATION] = "location",
+    [DECIDED_RETURN] = "return",     [DECIDED_RULE] = "rule",         [DECIDED_FLOOR] = "floor",
+    [DECIDED_LIMIT] = "limit",       [DECIDED_INDEX] = "index",       [DECIDED_UPSTREAM] = "upstream",
+    [DECIDED_PEER] = "peer",         [DECIDED_RETRY] = "retry",       [DECIDED_SOURCE] = "source",
+};
+
+static void add_decision(const struct exchange *x, const struct decision *d, struct buf *out)
+{
+    struct span file = place_file(x->generation, (struct place){ .line = d->line, .file = d->file });
+
+    if (out->len > 0)
+        buf_adds(out, "; ");
+    buf_adds(out, whats[d->what]);
+    if (d->detail != NULL) {
+        buf_add_byte(out, ' ');
+        buf_adds(out, d->detail);
+    }
+    if (d->line > 0) {
+        buf_adds(out, " at ");
+        buf_add(out, file);
+        buf_addf(out, ":%u", d->line);
+    }
+}
+
+GETTER(decided_by)
+{
+    const struct decisions *d = &x->decisions;
+    struct buf text = { .max = 4096 };
+
+    UNUSED_ARG;
+    for (uint32_t i = 0; i < d->count && i < DECISIONS_FIRST; i++)
+        add_decision(x, &d->at[i], &text);
+    uint32_t rest = DECISIONS_KEPT - DECISIONS_FIRST;
+    uint32_t from = d->count > DECISIONS_KEPT ? d->count - rest : DECISIONS_FIRST;
+    if (from > DECISIONS_FIRST)
+        buf_adds(&text, "; ...");
+    for (uint32_t i = from; i < d->count; i++)
+        add_decision(x, &d->at[DECISIONS_FIRST + (i - DECISIONS_FIRST) % rest], &text);
+    *ret = kept(x, &text);
+    buf_done(&text);
+    return true;
+}
+
+#define ROW(name, help) { #name, false, get_##name, help }
+
+const struct variable request_variables[] = {
+    { "arg_", true, get_arg, "an argument of the query, raw" },
+    ROW(args, "the query"),
+    { "query_string", false, get_args, "the query" },
+    ROW(is_args, "`?` if there is a query"),
+    ROW(binary_remote_addr, "the client's address, 4 or 16 bytes"),
+    ROW(body_bytes_sent, "bytes of the answer without its head"),
+    ROW(bytes_sent, "bytes of the answer"),
+    ROW(connection, "the connection's serial number"),
+    ROW(connection_requests, "requests on this connection so far"),
+    ROW(content_length, "the request's Content-Length"),
+    ROW(content_type, "the request's Content-Type"),
+    { "cookie_", true, get_cookie, "a cookie" },
+    ROW(decided_by, "what decided: server, location, rule, peer, with file and line"),
+    { "document_uri", false, get_uri, "the path, decoded and normalised" },
+    ROW(uri, "the path, decoded and normalised"),
+    ROW(host, "host asked for, lower case, without port"),
+    ROW(hostname, "this machine's name"),
+    { "http_", true, get_http, "a header field of the request" },
+    ROW(https, "`on` under TLS"),
+    ROW(msec, "now, in seconds"),
+    ROW(nginx_version, "our version"),
+    ROW(pid, "the worker's process id"),
+    ROW(remote_addr, "the client's address"),
+    ROW(remote_port, "the client's port"),
+    ROW(remote_user, "the user of Basic authentication"),
+    ROW(request, "the request line"),
+    ROW(request_completion, "`OK` when the answer was sent whole"),
+    ROW(request_id, "32 random hexadecimal digits"),
+    ROW(request_length, "bytes of the request"),
+    ROW(request_method, "the method"),
+    ROW(request_time, "seconds from the first byte read to the last byte sent"),
+    ROW(request_uri, "the target as it came"),
+    ROW(scheme, "http or https"),
+    { "sent_http_", true, get_sent_http, "a header field of the answer" },
+    ROW(server_addr, "the address that the client connected to"),
+    ROW(server_name, "first name of the chosen server"),
+    ROW(server_port, "the port that the client connected to"),
+    ROW(server_protocol, "HTTP/1.0 or HTTP/1.1"),
+    ROW(status, "the answer's status"),
+    ROW(time_iso8601, "now, ISO 8601"),
+    ROW(time_local, "now, as in logs"),
+    {},
+};

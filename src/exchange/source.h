@@ -1,0 +1,50 @@
+#ifndef EXCHANGE_SOURCE_H
+#define EXCHANGE_SOURCE_H
+
+#include "net/conn.h"
+
+/* Where an answer comes from: file, origin, status page, tunnel, cache. A filter is a source wrapped
+ * round a source; pulling gives back-pressure for nothing. */
+
+/* A piece of a body; good until the next read of the source that gave it. */
+enum part_kind { PART_MEMORY, PART_FILE };
+
+struct part {
+    enum part_kind kind;
+    bool last;         /* nothing follows: the end may leave together with it */
+    struct span bytes; /* PART_MEMORY: at least one byte */
+    struct block *block; /* they lie in it: whoever needs them longer takes a reference; NULL: only until the next read */
+    int file;          /* PART_FILE: the source's; `length` bytes from `offset` */
+    uint64_t offset;
+    uint64_t length;
+};
+
+static inline uint64_t part_length(const struct part *p)
+{
+    return p->kind == PART_MEMORY ? p->bytes.len : p->length;
+}
+
+/* What becomes of the client's connection. */
+enum after { AFTER_KEEP, AFTER_CLOSE, AFTER_RESET, AFTER_TAKEN };
+
+struct source {
+    const struct source_ops *ops;
+    struct exchange *x;
+};
+
+struct source_ops {
+    /* Fetches the answer's head into x->response. Not IO_OK: x->fault says why. */
+    enum io (*head)(struct source *s);
+    /* IO_OK: a part. IO_EOF: the body is complete. Else it is cut. */
+    enum io (*read)(struct source *s, struct part *ret);
+    /* A read would not wait; NULL: never waits. */
+    bool (*ready)(const struct source *s);
+    /* Before the first read: give only `length` bytes from `offset`. NULL: who wants less reads and drops. */
+    void (*narrow)(struct source *s, uint64_t offset, uint64_t length);
+    /* Right in every state; once. */
+    void (*close)(struct source *s);
+    /* Tunnels: answers the client, takes its connection and ends the fiber's part. NULL: an ordinary source. */
+    enum after (*takeover)(struct source *s);
+};
+
+#endif

@@ -1,0 +1,209 @@
+/* Values with variables: compiled once, evaluated for each exchange. Owns nothing: parts lie in the
+ * generation arena. */
+#include "exchange/template.h"
+
+#include "exchange/exchange.h"
+
+enum { LONGEST_NAME = 64, LONGEST_VALUE = 64 * 1024 };
+
+struct template_part {
+    struct span literal;             /* if `variable` is NULL */
+    const struct variable *variable; /* get's row */
+    struct span argument;            /* of a family */
+};
+
+static const struct variable *find_in(const struct variable *rows, struct span name,
+                                      struct span *ret_argument)
+{
+    for (const struct variable *v = rows; v != NULL && v->name != NULL; v++) {
+        if (!v->family && span_is(name, v->name)) {
+            *ret_argument = (struct span){ NULL, 0 };
+            return v;
+        }
+        if (v->family && span_starts(name, v->name) && name.len > strlen(v->name)) {
+            *ret_argument = span_from(name, strlen(v->name));
+            return v;
+        }
+    }
+    return NULL;
+}
+
+/* Exact names win over families, whatever the order of modules. */
+static const struct variable *find_variable(const struct generation *g, struct span name,
+                                            struct span *ret_argument)
+{
+    const struct variable *family = NULL;
+    struct span argument = { NULL, 0 };
+
+    for (unsigned m = 0; m < g->module_count; m++) {
+        const struct variable *v = find_in(g->modules[m]->variables, name, &argument);
+
+        if (v != NULL && !v->family) {
+            *ret_argument = argument;
+            return v;
+        }
+        if (v != NULL && family == NULL) {
+            family = v;
+            *ret_argument = argument;
+        }
+    }
+    return family;
+}
+
+bool variable_exists(const struct generation *g, struct span name)
+{
+    struct span argument;
+
+    return find_variable(g, name, &argument) != NULL;
+}
+
+bool variable_value(struct exchange *x, struct span name, struct span *ret)
+{
+    struct span argument;
+    const struct variable *v = find_variable(x->generation, name, &argument);
+
+    return v != NULL && v->get(x, argument, ret);
+}
+
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* `text` stands behind a `$`. Takes the name off it. */
+static bool take_name(struct conf_call *call, unsigned word, struct span *text, struct span *ret_name)
+{
+    bool braces = text->len > 0 && text->at[0] == '{';
+    struct span rest = braces ? span_from(*text, 1) : *text;
+    size_t len = 0;
+
+    while (len < rest.len && is_name_byte(rest.at[len]))
+        len++;
+    if (len == 0 || len > LONGEST_NAME)
+        return conf_refuse(call, word, "invalid variable name");
+    *ret_name = span_first(rest, len);
+    rest = span_from(rest, len);
+    if (braces && (rest.len == 0 || rest.at[0] != '}'))
+        return conf_refuse(call, word, "the closing bracket in \"%.*s\" variable is missing",
+                           (int)ret_name->len, ret_name->at);
+    *text = span_from(rest, braces ? 1 : 0);
+    return true;
+}
+
+static bool add_variable(struct conf_call *call, unsigned word, struct span name,
+                         struct template_part *ret_part)
+{
+    const struct generation *g = conf_user(call);
+    char *lower = arena_cstr(conf_arena(call), name);
+
+    for (size_t i = 0; i < name.len; i++)
+        lower[i] = ascii_lower(lower[i]);
+    *ret_part = (struct template_part){ .literal = { NULL, 0 } };
+    ret_part->variable = find_variable(g, (struct span){ lower, name.len }, &ret_part->argument);
+    if (ret_part->variable == NULL)
+        return conf_refuse(call, word, "unknown \"%s\" variable", lower);
+    return true;
+}
+
+static size_t most_parts(struct span text)
+{
+    size_t dollars = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        dollars += text.at[i] == '$';
+    return 2 * dollars + 1;
+}
+
+bool template_compile_text(struct conf_call *call, unsigned word, struct span text,
+                           struct template *ret)
+{
+    struct template made = { .is_set = true, .text = text };
+    struct span rest = text, name;
+
+    if (span_find(text, '$') == text.len) {
+        *ret = made;
+        return true;
+    }
+    struct template_part *parts = arena_alloc(conf_arena(call), most_parts(text) * sizeof(*parts));
+    while (rest.len > 0) {
+        size_t literal = span_find(rest, '$');
+
+        if (literal > 0)
+            parts[made.count++] = (struct template_part){ .literal = span_first(rest, literal) };
+        if (literal == rest.len)
+            break;
+        rest = span_from(rest, literal + 1);
+        if (!take_name(call, word, &rest, &name) ||
+            !add_variable(call, word, name, &parts[made.count++]))
+            return false;
+    }
+    made.parts = parts;
+    *ret = made;
+    return true;
+}
+
+bool template_compile(struct conf_call *call, unsigned word, struct template *ret)
+{
+    return template_compile_text(call, word, conf_word(call, word), ret);
+}
+
+static bool set_template(struct conf_call *call, void *field)
+{
+    return template_compile(call, 1, field);
+}
+
+const struct conf_type template_type = { .set = set_template, .size = sizeof(struct template) };
+
+static bool part_value(struct exchange *x, const struct template_part *p, struct span *ret)
+{
+    if (p->variable != NULL)
+        return p->variable->get(x, p->argument, ret);
+    *ret = p->literal;
+    return true;
+}
+
+void template_add(struct exchange *x, const struct template *t, struct buf *out)
+{
+    struct span value;
+
+    if (t->count == 0)
+        buf_add(out, t->text);
+    for (uint32_t i = 0; i < t->count; i++)
+        if (part_value(x, &t->parts[i], &value))
+            buf_add(out, value);
+}
+
+struct span template_value(struct exchange *x, const struct template *t)
+{
+    struct span value = { NULL, 0 };
+    struct buf made;
+
+    if (t->count == 0)
+        return t->text;
+    if (t->count == 1)
+        return part_value(x, &t->parts[0], &value) ? value : (struct span){ NULL, 0 };
+    buf_init(&made, LONGEST_VALUE, &x->worker->budget);
+    template_add(x, t, &made);
+    value = arena_copy(&x->arena, buf_view(&made));
+    buf_done(&made);
+    return value;
+}
+
+void template_each(struct exchange *x, const struct template *t, struct buf *out,
+                   void (*print)(struct span value, bool set, struct buf *out))
+{
+    struct span value;
+
+    if (t->count == 0)
+        buf_add(out, t->text);
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct template_part *p = &t->parts[i];
+
+        if (p->variable == NULL)
+            buf_add(out, p->literal);
+        else if (part_value(x, p, &value))
+            print(value, true, out);
+        else
+            print((struct span){ NULL, 0 }, false, out);
+    }
+}

@@ -1,0 +1,42 @@
+#ifndef EXCHANGE_TEMPLATE_H
+#define EXCHANGE_TEMPLATE_H
+
+#include "conf/call.h"
+
+/* A value with variables: literals and variables in turn. Names are looked up once, while the configuration is
+ * read; an unknown one is refused at its place. */
+struct exchange;
+struct template_part;
+
+struct template {
+    const struct template_part *parts; /* generation arena */
+    uint32_t count;
+    bool is_set;      /* false: the directive is not there */
+    bool sensitive;
+    struct span text; /* as written; the whole value if `count` is 0 */
+};
+
+extern const struct conf_type template_type; /* field: struct template; reads word 1 */
+
+/* Compiles word `i` of a line. */
+bool template_compile(struct conf_call *call, unsigned word, struct template *ret);
+/* Compiles any text, complaining at that word. */
+bool template_compile_text(struct conf_call *call, unsigned word, struct span text, struct template *ret);
+static inline bool template_is_literal(const struct template *t)
+{
+    return t->count == 0;
+}
+/* Appends the value. Unset variables give nothing. */
+void template_add(struct exchange *x, const struct template *t, struct buf *out);
+/* The value as a span: of the template, of a variable, or made in x's arena. */
+struct span template_value(struct exchange *x, const struct template *t);
+/* Piece by piece, for logs: literals as they are, each value through `value` (with `set` false: unset). */
+void template_each(struct exchange *x, const struct template *t, struct buf *out,
+                   void (*value)(struct span value, bool set, struct buf *out));
+/* A variable by its name (lower case), for code; false: unset. */
+bool variable_value(struct exchange *x, struct span name, struct span *ret);
+/* The variable is known. */
+struct generation;
+bool variable_exists(const struct generation *g, struct span name);
+
+#endif

@@ -1,0 +1,37 @@
+#ifndef EXCHANGE_WORKER_H
+#define EXCHANGE_WORKER_H
+
+#include "base/errlog.h"
+#include "base/hash.h"
+#include "base/link.h"
+#include "net/dns.h"
+#include "net/loop.h"
+
+/* One worker: a loop and all that lives as long as it. Passed, never global. */
+struct worker {
+    struct loop *loop;
+    struct budget budget; /* every byte whose number peers choose */
+    struct errlog *log;
+    struct generation *generation; /* the newest: what new exchanges begin with */
+    struct hash_key hash_key;
+    struct exchange *idle_exchanges; /* pooled; owned */
+    struct upstream_pools *pools;    /* fetch/upstream: connections and peer state; owned */
+    struct link tunnels;             /* fetch/tunnel: the live ones */
+    struct log_sinks *sinks;         /* log: open files and their lines of this turn; owned */
+    uint64_t complained;             /* ms: a full worker is said once a second */
+    struct serve_state *serve;       /* serve: listening sockets, records of connections; owned */
+    struct address *own_addresses;   /* of this machine's interfaces */
+    unsigned own_address_count;
+    uint64_t connections; /* serial numbers */
+    uint64_t exchanges;   /* ever */
+    uint32_t live_exchanges;
+    uint32_t live_connections;  /* clients */
+    uint32_t pooled_connections; /* upstream, idle */
+    uint32_t upstream_connections; /* in use and idle */
+    uint32_t most_connections;   /* worker_connections: clients and upstreams; 0: no limit but descriptors */
+    uint32_t live_tunnels;
+    char token[9]; /* 8 hex: our pseudonym in Via */
+    bool draining; /* keep-alive connections close, listeners are shut */
+};
+
+#endif
