@@ -1,0 +1,228 @@
+/* Connections as they come and while they are idle.
+ *
+ *     accept -> parked -> (bytes) served on a fiber -> parked ... -> closed
+ *                                        |
+ *                                        +-> taken by a tunnel
+ *
+ * Owns the worker's listening sockets and the records of its connections. */
+#include "serve/connection.h"
+
+#include "exchange/core.h"
+#include "serve/h1.h"
+#include "serve/serve.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ACCEPT_BATCH = 16 };
+
+static const struct listener *listener_of(const struct generation *g, uint32_t socket,
+                                          const struct address *local)
+{
+    struct listener *const *all = g->listeners.items;
+    const struct listener *own = NULL;
+
+    for (uint32_t i = 0; i < g->listeners.len; i++) {
+        if (all[i]->socket != socket)
+            continue;
+        if (all[i]->wildcard == NULL)
+            own = all[i];
+        else if (address_same(&all[i]->address, local)) /* shares the socket of `*:port` */
+            return all[i];
+    }
+    return own;
+}
+
+const struct listener *connection_listener(const struct connection *c)
+{
+    return listener_of(c->acceptor->worker->generation, c->acceptor->number, &c->conn.local);
+}
+
+void connection_gone(void *arg)
+{
+    struct connection *c = arg;
+    struct worker *w = c->acceptor->worker;
+
+    link_remove(&c->link);
+    free(c);
+    w->live_connections--;
+    if (w->live_connections == 0 && w->serve->on_idle != NULL) {
+        void (*on_idle)(struct worker *) = w->serve->on_idle;
+
+        w->serve->on_idle = NULL;
+        on_idle(w);
+    }
+}
+
+static void on_closed(struct conn *conn)
+{
+    connection_gone(CONTAINER(conn, struct connection, conn));
+}
+
+void connection_close(struct connection *c, bool reset)
+{
+    conn_close(&c->conn, reset, on_closed);
+}
+
+static void on_wake(struct sock *s, enum wake why)
+{
+    struct connection *c = CONTAINER(conn_of_sock(s), struct connection, conn);
+    struct loop *l = s->loop;
+
+    c->parked = false;
+    if (why != WAKE_DONE) {
+        connection_close(c, false);
+        return;
+    }
+    if (fiber_spawn(&l->fibers, NULL, session_run, c) < 0) {
+        errlog_write(c->acceptor->worker->log, LEVEL_CRIT, c->serial, 0,
+                     "no stack for another fiber: the connection is closed");
+        connection_close(c, true);
+    }
+}
+
+void connection_park(struct connection *c, uint64_t timeout_ms)
+{
+    c->parked = true;
+    c->fiber = NULL;
+    sock_park(&c->conn.sock, on_wake, loop_now(c->conn.sock.loop) + timeout_ms);
+}
+
+static bool may_come(struct worker *w, const struct connection *c, const struct listener *l)
+{
+    const struct generation *g = w->generation;
+    struct arrival arrival = { .client = c->conn.peer, .listener = l };
+
+    for (unsigned i = 0; i < g->hook_count[PHASE_ACCEPT]; i++) {
+        const struct hook_entry *entry = &g->hooks[PHASE_ACCEPT][i];
+
+        if (entry->hook->on_arrival(&arrival, settings_in(l->fallback, entry->module)) == REFUSE)
+            return false;
+    }
+    return true;
+}
+
+static bool is_full(struct worker *w)
+{
+    uint64_t now = loop_now(w->loop);
+
+    if (w->most_connections == 0 || w->live_connections + w->upstream_connections < w->most_connections)
+        return false;
+    if (now - w->complained >= 1000 || w->complained == 0)
+        errlog_write(w->log, LEVEL_ALERT, 0, 0, "%u worker_connections are not enough", w->most_connections);
+    w->complained = now;
+    return true;
+}
+
+static void on_accept(struct sock *s, int fd, const struct address *peer)
+{
+    struct acceptor *a = CONTAINER(s, struct acceptor, sock);
+    struct worker *w = a->worker;
+    struct connection *c = is_full(w) || budget_spent(&w->budget) ? NULL : calloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        close(fd);
+        return;
+    }
+    c->acceptor = a;
+    c->serial = ++w->connections;
+    c->opened = loop_now(w->loop);
+    if (conn_open(&c->conn, w->loop, fd, peer) < 0) {
+        free(c);
+        return;
+    }
+    c->conn.peer = address_unmap(&c->conn.peer);
+    w->live_connections++;
+    link_append(&w->serve->connections, &c->link);
+
+    const struct listener *l = connection_listener(c);
+    if (!may_come(w, c, l))
+        connection_close(c, true);
+    else
+        connection_park(c, core_of(l->fallback)->client_header_timeout);
+}
+
+static int open_acceptor(struct worker *w, int fd, uint32_t number)
+{
+    struct acceptor *a = calloc(1, sizeof(*a));
+
+    if (a == NULL)
+        return -ENOMEM;
+    a->worker = w;
+    a->number = number;
+    int failed = sock_listen(w->loop, &a->sock, fd, ACCEPT_BATCH, on_accept);
+    if (failed < 0) {
+        free(a);
+        return failed;
+    }
+    a->next = w->serve->acceptors;
+    w->serve->acceptors = a;
+    return 0;
+}
+
+int serve_start(struct worker *w, const int *fds, unsigned count)
+{
+    w->serve = calloc(1, sizeof(*w->serve));
+    if (w->serve == NULL)
+        return -ENOMEM;
+    link_init(&w->serve->connections);
+    for (unsigned i = 0; i < count; i++) {
+        int failed = open_acceptor(w, fds[i], i);
+
+        if (failed < 0)
+            return failed;
+    }
+    return 0;
+}
+
+static void on_acceptor_closed(struct sock *s)
+{
+    (void)s; /* freed with the state */
+}
+
+void serve_drain(struct worker *w, void (*on_idle)(struct worker *w))
+{
+    w->draining = true;
+    for (struct acceptor *a = w->serve->acceptors; a != NULL; a = a->next)
+        sock_close(&a->sock, false, on_acceptor_closed);
+    for (struct link *l = w->serve->connections.next; l != &w->serve->connections;) {
+        struct connection *c = CONTAINER(l, struct connection, link);
+
+        l = l->next;
+        if (c->parked) {
+            c->parked = false;
+            connection_close(c, false);
+        }
+    }
+    if (w->live_connections == 0)
+        on_idle(w);
+    else
+        w->serve->on_idle = on_idle;
+}
+
+void serve_abort(struct worker *w)
+{
+    for (struct link *l = w->serve->connections.next; l != &w->serve->connections; l = l->next) {
+        struct connection *c = CONTAINER(l, struct connection, link);
+
+        if (c->fiber != NULL)
+            fiber_cancel(c->fiber);
+    }
+}
+
+void serve_free(struct worker *w)
+{
+    if (w->serve == NULL)
+        return;
+    while (w->serve->acceptors != NULL) {
+        struct acceptor *dead = w->serve->acceptors;
+
+        w->serve->acceptors = dead->next;
+        free(dead);
+    }
+    h1_pool_free(w->serve);
+    free(w->serve);
+    w->serve = NULL;
+}

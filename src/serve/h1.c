@@ -1,0 +1,111 @@
+/* The pool of HTTP/1 sessions: buffers that a connection has only while it is served. */
+#include "serve/h1.h"
+
+#include <stdlib.h>
+
+enum { LONGEST_ANSWER_HEAD = 128 * 1024, LONGEST_HEAD = 1024 * 1024 };
+
+static const struct conn *h1_conn(const struct client *c)
+{
+    return &CONTAINER(c, struct h1, client)->connection->conn;
+}
+
+static void on_hangup(struct sock *s)
+{
+    struct connection *c = CONTAINER(conn_of_sock(s), struct connection, conn);
+
+    if (c->fiber != NULL)
+        fiber_cancel(c->fiber);
+}
+
+static void h1_watch(struct client *c, bool on)
+{
+    struct h1 *h = CONTAINER(c, struct h1, client);
+
+    sock_watch_hangup(&h->connection->conn.sock, on ? on_hangup : NULL);
+}
+
+/* A tunnel takes the connection: what was read and not yet used goes with it. */
+static struct conn *h1_take(struct client *c, void (**ret_on_closed)(void *), void **ret_arg)
+{
+    struct h1 *h = CONTAINER(c, struct h1, client);
+
+    conn_unread(&h->connection->conn, &h->in);
+    *ret_on_closed = connection_gone;
+    *ret_arg = h->connection;
+    return &h->connection->conn;
+}
+
+static const struct client_ops h1_ops = {
+    .read_head = h1_read_head,
+    .read_body = h1_read_body,
+    .send_head = h1_send_head,
+    .flush = h1_flush,
+    .send_part = h1_send_part,
+    .send_end = h1_send_end,
+    .send_interim = h1_send_interim,
+    .watch = h1_watch,
+    .take = h1_take,
+    .conn = h1_conn,
+};
+
+struct h1 *h1_new(struct worker *w, struct connection *c)
+{
+    struct h1 *h = w->serve->idle_h1;
+
+    if (h != NULL) {
+        w->serve->idle_h1 = h->next_idle;
+    } else {
+        h = calloc(1, sizeof(*h));
+        if (h == NULL)
+            return NULL;
+        buf_init(&h->head, LONGEST_HEAD, &w->budget);
+        buf_init(&h->out, LONGEST_ANSWER_HEAD, &w->budget);
+    }
+    h->client = (struct client){ .ops = &h1_ops };
+    h->connection = c;
+    h->worker = w;
+    h1_reset(h);
+    return h;
+}
+
+void h1_reset(struct h1 *h)
+{
+    block_unref(h->head_block);
+    h->head_block = NULL;
+    buf_clear(&h->head);
+    buf_clear(&h->out);
+    if (h->body.given > 0)
+        lease_take(&h->in, h->body.given);
+    if (h->in.size == 0)
+        lease_done(&h->in);
+    h->body = (struct h1_body){ .framing = BODY_NONE };
+    h->answer = (struct h1_answer){ 0 };
+    h->marks = (struct h1_marks){ false, false };
+    h->client.on_blocked = NULL;
+}
+
+bool h1_has_more(const struct h1 *h)
+{
+    return h->in.size > 0;
+}
+
+void h1_free(struct h1 *h)
+{
+    h1_reset(h);
+    lease_done(&h->in);
+    h->next_idle = h->worker->serve->idle_h1;
+    h->worker->serve->idle_h1 = h;
+}
+
+void h1_pool_free(struct serve_state *s)
+{
+    while (s->idle_h1 != NULL) {
+        struct h1 *dead = s->idle_h1;
+
+        s->idle_h1 = dead->next_idle;
+        buf_done(&dead->head);
+        buf_done(&dead->out);
+        free(dead);
+    }
+}

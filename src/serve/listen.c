@@ -1,0 +1,350 @@
+/* `listen`: which addresses a server or a forward block answers on. The lines of all blocks are joined into
+ * one listener for each address (nginx-semantics 3.1). */
+#include "base/link.h"
+#include "conf/types.h"
+#include "exchange/exchange.h"
+#include "serve/listen.h"
+
+#include <unistd.h>
+
+enum { DEFAULT_BACKLOG = 511 };
+
+struct listen_line {
+    struct address address;
+    struct span text;
+    struct place place;
+    struct conf_block *block;
+    int backlog, rcvbuf, sndbuf; /* 0: not given */
+    uint8_t ipv6only;            /* 0 not given, 1 on, 2 off */
+    uint8_t bind;                /* a socket of its own was asked for */
+    bool is_default, ssl;
+};
+
+struct listen_settings {
+    struct conf_list lines; /* of struct listen_line: this block's */
+};
+
+struct line_setting {
+    const char *name; /* ends with `=` if a value follows */
+    bool (*set)(struct conf_call *call, unsigned word, struct span value, struct listen_line *line);
+};
+
+static bool set_default(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+{
+    (void)value;
+    if (call->block->context == CTX_FORWARD)
+        return conf_refuse(call, word, "a forward block has no default server");
+    line->is_default = true;
+    return true;
+}
+
+static bool set_ssl(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+{
+    (void)call, (void)word, (void)value;
+    line->ssl = true;
+    return true;
+}
+
+static bool set_http2(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+{
+    (void)value, (void)line;
+    conf_warn(call, word, "\"http2\" is not supported yet: HTTP/1.1 is served");
+    return true;
+}
+
+static bool set_bind(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+{
+    (void)call, (void)word, (void)value;
+    line->bind = 1;
+    return true;
+}
+
+static bool set_count(struct conf_call *call, unsigned word, struct span value, int *ret)
+{
+    uint64_t number;
+
+    if (!conf_read_number(value, 1 << 30, &number) || number == 0)
+        return conf_refuse(call, word, "invalid parameter \"%s\"",
+                           arena_cstr(conf_arena(call), conf_word(call, word)));
+    *ret = (int)number;
+    return true;
+}
+
+static bool set_backlog(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+{
+    line->bind = 1;
+    return set_count(call, word, value, &line->backlog);
+}
+
+static bool set_size(struct conf_call *call, unsigned word, struct span value, int *ret)
+{
+    uint64_t size;
+
+    if (!conf_read_size(value, false, &size) || size == 0 || size > 1 << 30)
+        return conf_refuse(call, word, "invalid parameter \"%s\"",
+                           arena_cstr(conf_arena(call), conf_word(call, word)));
+    *ret = (int)size;
+    return true;
+}
+
+static bool set_rcvbuf(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+{
+    line->bind = 1;
+    return set_size(call, word, value, &line->rcvbuf);
+}
+
+static bool set_sndbuf(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+{
+    line->bind = 1;
+    return set_size(call, word, value, &line->sndbuf);
+}
+
+static bool set_ipv6only(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+{
+    line->bind = 1;
+    if (!span_is(value, "on") && !span_is(value, "off"))
+        return conf_refuse(call, word, "invalid ipv6only flags \"%s\"",
+                           arena_cstr(conf_arena(call), value));
+    line->ipv6only = span_is(value, "on") ? 1 : 2;
+    return true;
+}
+
+static bool set_http(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+{
+    (void)value, (void)line;
+    return call->block->context == CTX_FORWARD ||
+           conf_refuse(call, word, "invalid parameter \"http\": it belongs to a forward block");
+}
+
+static const struct line_setting settings_of_a_line[] = {
+    { "default_server", set_default }, { "default", set_default }, { "ssl", set_ssl },
+    { "http2", set_http2 },            { "bind", set_bind },       { "reuseport", set_bind },
+    { "backlog=", set_backlog },       { "rcvbuf=", set_rcvbuf },  { "sndbuf=", set_sndbuf },
+    { "ipv6only=", set_ipv6only },     { "http", set_http },
+};
+
+static const char *const later[] = { "proxy_protocol", "quic",  "socks",  "socks4",       "socks5",  "mixed",
+                                     "redirect",       "tproxy", "name=",  "fastopen=",    "setfib=", "deferred",
+                                     "accept_filter=", "multipath", "so_keepalive=", "protocol=" };
+
+static bool read_setting(struct conf_call *call, unsigned word, struct listen_line *line)
+{
+    struct span text = conf_word(call, word);
+
+    for (size_t i = 0; i < COUNT(settings_of_a_line); i++) {
+        const struct line_setting *s = &settings_of_a_line[i];
+        bool valued = span_ends(span_of(s->name), "=");
+
+        if (valued ? span_starts(text, s->name) : span_is(text, s->name))
+            return s->set(call, word, span_from(text, strlen(s->name)), line);
+    }
+    for (size_t i = 0; i < COUNT(later); i++)
+        if (span_is(text, later[i]) || (span_ends(span_of(later[i]), "=") && span_starts(text, later[i])))
+            return conf_refuse(call, word, "\"%s\" is known, not supported yet",
+                               arena_cstr(conf_arena(call), text));
+    return conf_refuse(call, word, "invalid parameter \"%s\"", arena_cstr(conf_arena(call), text));
+}
+
+/* `port`, `address`, `address:port`, `*:port`, `localhost:port`, `[v6]:port`; port 0: the kernel's choice. */
+static bool read_address(struct span text, uint16_t default_port, struct address *ret)
+{
+    struct span host = text, port = { NULL, 0 };
+    uint64_t number = default_port;
+    struct address any = { .family = AF_INET };
+
+    if (conf_read_number(text, 65535, &number)) {
+        any.port = (uint16_t)number;
+        *ret = any;
+        return true;
+    }
+    size_t colon = text.len;
+    while (colon > 0 && text.at[colon - 1] != ':' && text.at[colon - 1] != ']')
+        colon--;
+    if (colon > 0 && text.at[colon - 1] == ':') {
+        host = span_first(text, colon - 1);
+        port = span_from(text, colon);
+        if (!conf_read_number(port, 65535, &number))
+            return false;
+    }
+    if (span_is(host, "*"))
+        *ret = any;
+    else if (span_is(host, "localhost"))
+        *ret = (struct address){ .family = AF_INET, .ip = { 127, 0, 0, 1 } };
+    else if (!address_parse_ip(host, ret))
+        return false;
+    ret->port = (uint16_t)number;
+    return true;
+}
+
+static bool set_listen(struct conf_call *call, void *field)
+{
+    struct listen_line line = { .text = conf_word(call, 1),
+                                .place = conf_place(call, 1),
+                                .block = call->block };
+
+    if (span_starts(line.text, "unix:"))
+        return conf_refuse(call, 1, "\"unix:\" is known, not supported yet");
+    if (!read_address(line.text, 80, &line.address))
+        return conf_refuse(call, 1, "invalid host or port in \"%s\" of the \"listen\" directive",
+                           arena_cstr(conf_arena(call), line.text));
+    for (unsigned i = 2; i < conf_count(call); i++)
+        if (!read_setting(call, i, &line))
+            return false;
+    return generation_serves(call, call->block) && conf_list_add(call, field, &line, sizeof(line));
+}
+
+static const struct conf_type listen_type = { .set = set_listen,
+                                              .size = sizeof(struct conf_list),
+                                              .many = true };
+
+static const struct directive directives[] = {
+    { "listen", CTX_SERVER | CTX_FORWARD, 1, ANY_ARGS, &listen_type,
+      offsetof(struct listen_settings, lines), NULL, NONE, "address and port to answer on", 0, NULL },
+    {},
+};
+
+/* --- joining ----------------------------------------------------------------------------------- */
+
+static struct listener *find_listener(struct generation *g, const struct listen_line *line)
+{
+    struct listener **all = g->listeners.items;
+
+    for (uint32_t i = 0; line->address.port != 0 && i < g->listeners.len; i++)
+        if (address_same(&all[i]->address, &line->address))
+            return all[i];
+    return NULL;
+}
+
+static struct listener *new_listener(struct generation *g, const struct listen_line *line)
+{
+    struct listener *l = arena_zalloc(&g->arena, sizeof(*l));
+    struct buf text;
+
+    buf_init(&text, 128, NULL);
+    address_print(&line->address, &text);
+    l->address = line->address;
+    l->text = (struct span){ arena_cstr(&g->arena, buf_view(&text)), buf_view(&text).len };
+    buf_done(&text);
+    l->place = line->place;
+    l->backlog = DEFAULT_BACKLOG;
+    l->ipv6only = 1;
+    l->forward = line->block->context == CTX_FORWARD;
+    generation_list_add(g, &g->listeners, &l, sizeof(l));
+    return l;
+}
+
+static bool has_block(const struct listener *l, const struct conf_block *block)
+{
+    struct conf_block *const *blocks = l->blocks.items;
+
+    for (uint32_t i = 0; i < l->blocks.len; i++)
+        if (blocks[i] == block)
+            return true;
+    return false;
+}
+
+static bool join_options(struct conf *conf, struct listener *l, const struct listen_line *line)
+{
+    bool given = line->bind || line->backlog || line->rcvbuf || line->sndbuf || line->ipv6only;
+
+    if (given && l->options_given)
+        return conf_complain(conf, line->place, "duplicate listen options for %s", l->text.at);
+    if (!given)
+        return true;
+    l->options_given = 1;
+    l->backlog = line->backlog ? line->backlog : l->backlog;
+    l->rcvbuf = line->rcvbuf;
+    l->sndbuf = line->sndbuf;
+    l->ipv6only = line->ipv6only != 2;
+    return true;
+}
+
+static bool join(struct generation *g, struct conf *conf, const struct listen_line *line)
+{
+    struct listener *l = find_listener(g, line);
+
+    if (l == NULL)
+        l = new_listener(g, line);
+    if (has_block(l, line->block))
+        return conf_complain(conf, line->place, "a duplicate listen %s", l->text.at);
+    if (l->forward != (line->block->context == CTX_FORWARD) || (l->forward && l->blocks.len > 0))
+        return conf_complain(conf, line->place, "%s belongs to another block already", l->text.at);
+    if (line->is_default && l->names != NULL)
+        return conf_complain(conf, line->place, "a duplicate default server for %s", l->text.at);
+    if (line->is_default) {
+        l->fallback = line->block;
+        l->names = l; /* marks it, until the names are indexed */
+    } else if (l->fallback == NULL) {
+        l->fallback = line->block;
+    }
+    if (l->forward)
+        g->forward_port = l->address.port;
+    l->ssl = l->ssl || line->ssl;
+    generation_list_add(g, &l->blocks, &line->block, sizeof(line->block));
+    return join_options(conf, l, line);
+}
+
+/* A specific address without options shares the socket of `*:port` (nginx-semantics 3.1). */
+static void share_sockets(struct generation *g)
+{
+    struct listener **all = g->listeners.items;
+    uint32_t sockets = 0;
+    static const uint8_t any[16];
+
+    for (uint32_t i = 0; i < g->listeners.len; i++) {
+        all[i]->names = NULL;
+        for (uint32_t j = 0; j < g->listeners.len && !all[i]->options_given; j++)
+            if (i != j && all[j]->address.port == all[i]->address.port && all[i]->address.port != 0 &&
+                all[j]->address.family == all[i]->address.family &&
+                memcmp(all[j]->address.ip, any, sizeof(any)) == 0)
+                all[i]->wildcard = all[j];
+        if (all[i]->wildcard == NULL)
+            all[i]->socket = sockets++;
+    }
+    for (uint32_t i = 0; i < g->listeners.len; i++)
+        if (all[i]->wildcard != NULL)
+            all[i]->socket = all[i]->wildcard->socket;
+}
+
+static const struct listen_settings *own_lines(const struct generation *g, const struct conf_block *b);
+
+static bool join_block(struct generation *g, struct conf *conf, struct conf_block *block)
+{
+    const struct listen_settings *own = own_lines(g, block);
+    const struct listen_line *lines = own->lines.items;
+    bool good = true;
+
+    if (own->lines.len == 0) {
+        struct listen_line plain = { .block = block, .place = block->place };
+
+        plain.address = (struct address){ .family = AF_INET, .port = geteuid() == 0 ? 80 : 8000 };
+        return join(g, conf, &plain);
+    }
+    for (uint32_t i = 0; i < own->lines.len; i++)
+        good = join(g, conf, &lines[i]) && good;
+    return good;
+}
+
+static bool init(struct generation *g, struct conf *conf, void *settings)
+{
+    struct conf_block **servers = g->servers.items;
+    bool good = true;
+
+    (void)settings;
+    for (uint32_t i = 0; i < g->servers.len; i++)
+        good = join_block(g, conf, servers[i]) && good;
+    share_sockets(g);
+    return good;
+}
+
+const struct module listen_module = {
+    .name = "listen",
+    .directives = directives,
+    .settings_size = sizeof(struct listen_settings),
+    .init = init,
+};
+
+static const struct listen_settings *own_lines(const struct generation *g, const struct conf_block *b)
+{
+    return settings_in(b, module_index(g, &listen_module));
+}

@@ -1,0 +1,174 @@
+/* What a head asks for: target, host, path (RFC 9112 3.2, nginx-semantics 3.3 and 4.2). All in the
+ * exchange's arena or in the head's own bytes. */
+#include "exchange/core.h"
+#include "proto/uri.h"
+#include "serve/h1.h"
+
+static const struct {
+    const char *name;
+    enum method method;
+} methods[] = {
+    { "GET", METHOD_GET },         { "HEAD", METHOD_HEAD },   { "POST", METHOD_POST },
+    { "PUT", METHOD_PUT },         { "DELETE", METHOD_DELETE }, { "OPTIONS", METHOD_OPTIONS },
+    { "PATCH", METHOD_PATCH },     { "TRACE", METHOD_TRACE }, { "CONNECT", METHOD_CONNECT },
+    { "LOCK", METHOD_LOCK },
+};
+
+static enum method method_of(struct span name)
+{
+    for (size_t i = 0; i < COUNT(methods); i++)
+        if (span_is(name, methods[i].name))
+            return methods[i].method;
+    return METHOD_OTHER;
+}
+
+static bool refuse(struct exchange *x, unsigned status, const char *why, const char **ret_why)
+{
+    x->response.status = (uint16_t)status;
+    *ret_why = why;
+    return false;
+}
+
+static struct span lower(struct exchange *x, struct span text)
+{
+    char *copy = arena_alloc(&x->arena, text.len + 1);
+    bool same = true;
+
+    for (size_t i = 0; i < text.len; i++) {
+        copy[i] = ascii_lower(text.at[i]);
+        same = same && copy[i] == text.at[i];
+    }
+    return same ? text : (struct span){ copy, text.len };
+}
+
+/* `$uri`: shares the target's bytes when there is nothing to decode. */
+static bool take_path(struct exchange *x, const struct target *t, const char **ret_why)
+{
+    struct request *r = &x->request;
+    struct buf made;
+
+    r->raw_path = t->path;
+    r->escaped = t->escaped;
+    r->args = t->args;
+    if (path_is_normal(t->path, x->core->merge_slashes)) {
+        r->uri = t->path;
+        return true;
+    }
+    buf_init(&made, t->path.len + 1, &x->worker->budget);
+    bool good = path_normalise(t->path, x->core->merge_slashes, &made) && buf_ok(&made);
+    if (good)
+        r->uri = arena_copy(&x->arena, buf_view(&made));
+    buf_done(&made);
+    return good || refuse(x, 400, "client sent invalid path in request target", ret_why);
+}
+
+static bool take_host(struct exchange *x, struct span authority, const char **ret_why)
+{
+    struct host host;
+
+    if (!host_parse(authority, &host))
+        return refuse(x, 400, "client sent invalid host header", ret_why);
+    x->request.authority = authority;
+    x->request.host = lower(x, host.name);
+    x->request.port = host.port;
+    return true;
+}
+
+/* The host in an absolute target wins over Host (RFC 9112 3.2.2), which must be there all the same. */
+static bool take_authority(struct exchange *x, const struct target *t, const char **ret_why)
+{
+    struct request *r = &x->request;
+    const struct field *host = fields_find(&r->fields, FIELD_HOST);
+
+    if (host == NULL && r->minor > 0)
+        return refuse(x, 400, "client sent HTTP/1.1 request without \"Host\" header", ret_why);
+    if (host != NULL && t->form != TARGET_AUTHORITY && !take_host(x, host->value, ret_why))
+        return false;
+    if (t->authority.len == 0)
+        return true;
+    return take_host(x, t->authority, ret_why);
+}
+
+/* Letters, digits, hyphens; underscores too, where the configuration says so. */
+static bool is_plain_name(struct span name, bool underscores)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = ascii_lower(name.at[i]);
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || (c == '_' && underscores)))
+            return false;
+    }
+    return true;
+}
+
+/* `Transfer_Encoding`: some origins read it as the real one (SMUG-48). */
+static bool is_framing_twin(struct span name)
+{
+    char dashed[20];
+
+    if (name.len >= sizeof(dashed))
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        dashed[i] = name.at[i] == '_' ? '-' : name.at[i];
+    enum field_id id = field_id_of((struct span){ dashed, name.len });
+    return id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING;
+}
+
+/* Fields with odd names: dropped on the reverse face, unless the configuration keeps them (nginx-semantics
+ * 4.3). The forward face passes every token on. */
+static void drop_invalid(struct exchange *x)
+{
+    struct fields *f = &x->request.fields;
+    bool drops = !exchange_is_forward(x) && x->core->names.ignore_invalid;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < f->count; i++) {
+        struct field *field = &f->at[i];
+
+        if (field->invalid && (is_framing_twin(field->name) ||
+                               (drops && !is_plain_name(field->name, x->core->names.underscores))))
+            exchange_log(x, LEVEL_INFO, 0, "client sent invalid header line: \"%.*s\"",
+                         (int)(field->name.len < 100 ? field->name.len : 100), field->name.at);
+        else
+            f->at[kept++] = *field;
+    }
+    f->count = kept;
+}
+
+bool request_take(struct exchange *x, const struct h1_request *from, const char **ret_why)
+{
+    struct request *r = &x->request;
+    struct target t;
+    bool connect;
+
+    r->method = from->method;
+    r->method_id = method_of(from->method);
+    r->target = from->target;
+    r->minor = from->minor;
+    r->framing = from->framing;
+    r->length = from->length;
+    r->expects = from->expects;
+    x->keep_alive = from->keep_alive;
+    connect = r->method_id == METHOD_CONNECT;
+    if (connect && !exchange_is_forward(x))
+        return refuse(x, 405, "client sent CONNECT to a reverse proxy", ret_why);
+    if (!target_parse(from->target, connect, &t) || t.form == TARGET_ASTERISK)
+        return refuse(x, 400, "client sent invalid request target", ret_why);
+    drop_invalid(x);
+    if (t.form == TARGET_ABSOLUTE) {
+        r->scheme = lower(x, t.scheme);
+        size_t from_path = (size_t)(t.path.at - from->target.at);
+        r->target = t.path.at >= from->target.at && from_path <= from->target.len
+                        ? span_from(from->target, from_path)
+                        : t.path;
+    }
+    if (!take_authority(x, &t, ret_why))
+        return false;
+    if (connect) {
+        r->uri = r->raw_path = (struct span){ "", 0 };
+        return true;
+    }
+    if (r->method_id == METHOD_TRACE)
+        return refuse(x, 405, "client sent TRACE method", ret_why);
+    return take_path(x, &t, ret_why);
+}

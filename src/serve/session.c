@@ -1,0 +1,124 @@
+/* A fiber's trip with one connection: handshake, requests one after the other, and how it ends.
+ *
+ *     bytes -> [TLS] -> exchange -> more bytes? -> exchange ... -> park | close | taken
+ */
+#include "serve/connection.h"
+
+#include "exchange/core.h"
+#include "serve/h1.h"
+#include "serve/ssl.h"
+
+enum { REQUESTS_A_TURN = 16, LINGER_READ = BLOCK_SIZE };
+
+/* Closing while the client still sends would reset what it has not yet read: end our side, then read and drop
+ * (nginx-semantics 4.5). */
+static void linger(struct connection *c, const struct core_settings *core)
+{
+    struct loop *l = c->conn.sock.loop;
+    uint64_t end = loop_now(l) + core->lingering_time;
+    enum io io = conn_shut(&c->conn);
+
+    while (io == IO_OK && loop_now(l) < end) {
+        uint64_t next = loop_now(l) + core->lingering_timeout;
+        struct lease lease;
+
+        io = conn_read(&c->conn, LINGER_READ, &lease, next < end ? next : end);
+        if (io == IO_OK)
+            lease_done(&lease);
+    }
+}
+
+static const struct core_settings *core_now(const struct connection *c)
+{
+    return core_of(connection_listener(c)->fallback);
+}
+
+/* One request. AFTER_KEEP: another may follow. */
+static enum after serve_one(struct h1 *h)
+{
+    struct connection *c = h->connection;
+    struct worker *w = h->worker;
+    struct exchange *x = exchange_new(w, &h->client);
+
+    if (x == NULL) {
+        errlog_write(w->log, LEVEL_CRIT, c->serial, 0, "memory budget spent: a connection is closed");
+        return AFTER_RESET;
+    }
+    c->requests++;
+    x->connection = c->serial;
+    x->requests = c->requests;
+    x->client_address = c->conn.peer;
+    x->local_address = c->conn.local;
+    x->listener = connection_listener(c);
+    x->server = x->listener->fallback;
+    exchange_enter(x, x->listener->fallback);
+    return exchange_run(x);
+}
+
+static void finish(struct h1 *h, enum after after)
+{
+    struct connection *c = h->connection;
+    bool linger_first = after == AFTER_CLOSE && !h->marks.dead &&
+                        ((!h->body.ended && h->body.framing != BODY_NONE) || h->in.size > 0 ||
+                         conn_ready(&c->conn));
+
+    h1_free(h);
+    if (after == AFTER_TAKEN)
+        return;
+    if (linger_first)
+        linger(c, core_now(c));
+    connection_close(c, after == AFTER_RESET);
+}
+
+static void serve_h1(struct connection *c)
+{
+    struct worker *w = c->acceptor->worker;
+    struct h1 *h = h1_new(w, c);
+    unsigned served = 0;
+
+    if (h == NULL) {
+        connection_close(c, true);
+        return;
+    }
+    for (;;) {
+        enum after after = serve_one(h);
+
+        if (after != AFTER_KEEP) {
+            finish(h, after);
+            return;
+        }
+        h1_reset(h);
+        if (!h1_has_more(h) && !conn_ready(&c->conn)) {
+            h1_free(h);
+            connection_park(c, core_now(c)->keepalive_timeout);
+            return;
+        }
+        if (++served % REQUESTS_A_TURN == 0)
+            fiber_yield();
+    }
+}
+
+void session_run(void *arg)
+{
+    struct connection *c = arg;
+    const struct listener *l = connection_listener(c);
+
+    c->fiber = fiber_self();
+    if (l->ssl && !c->encrypted) {
+        switch (ssl_accept(c, l)) {
+        case SSL_ACCEPTED:
+            c->encrypted = true;
+            if (!conn_ready(&c->conn)) {
+                connection_park(c, core_now(c)->client_header_timeout);
+                return;
+            }
+            break;
+        case SSL_REFUSED:
+            connection_close(c, false);
+            return;
+        case SSL_IS_PLAIN: /* the exchange answers 497 */
+            break;
+        }
+    }
+    serve_h1(c);
+}
