@@ -1,0 +1,141 @@
+/* `$upstream_*`: a value for each attempt, joined by commas. */
+#include "fetch/attempts.h"
+
+#include <inttypes.h>
+
+static const char attempts_key;
+
+struct attempts *attempts_of(const struct exchange *x)
+{
+    return exchange_note(x, &attempts_key);
+}
+
+struct attempt *attempt_begin(struct exchange *x, const char *peer)
+{
+    struct attempts *all = attempts_of(x);
+
+    if (all == NULL) {
+        all = arena_zalloc(&x->arena, sizeof(*all));
+        exchange_keep(x, &attempts_key, all);
+    }
+    if (all->count < MOST_ATTEMPTS)
+        all->count++;
+    struct attempt *a = &all->at[all->count - 1];
+    *a = (struct attempt){ .peer = peer,
+                           .started = exchange_now(x),
+                           .connect_ms = NOT_REACHED,
+                           .header_ms = NOT_REACHED,
+                           .response_ms = NOT_REACHED };
+    return a;
+}
+
+static bool join(struct exchange *x, void (*print)(const struct attempt *, struct buf *), struct span *ret)
+{
+    const struct attempts *all = attempts_of(x);
+    struct buf text = { .max = 8192 };
+
+    if (all == NULL)
+        return false;
+    for (unsigned i = 0; i < all->count; i++) {
+        if (i > 0)
+            buf_adds(&text, ", ");
+        print(&all->at[i], &text);
+    }
+    *ret = arena_copy(&x->arena, buf_view(&text));
+    buf_done(&text);
+    return true;
+}
+
+static void print_time(uint64_t ms, struct buf *out)
+{
+    if (ms == NOT_REACHED)
+        buf_add_byte(out, '-');
+    else
+        buf_addf(out, "%" PRIu64 ".%03u", ms / 1000, (unsigned)(ms % 1000));
+}
+
+static void print_peer(const struct attempt *a, struct buf *out)
+{
+    buf_adds(out, a->peer);
+}
+
+static void print_status(const struct attempt *a, struct buf *out)
+{
+    if (a->status == 0)
+        buf_add_byte(out, '-');
+    else
+        buf_add_decimal(out, a->status);
+}
+
+static void print_connect(const struct attempt *a, struct buf *out)
+{
+    print_time(a->connect_ms, out);
+}
+
+static void print_header(const struct attempt *a, struct buf *out)
+{
+    print_time(a->header_ms, out);
+}
+
+static void print_response(const struct attempt *a, struct buf *out)
+{
+    print_time(a->response_ms, out);
+}
+
+static void print_body(const struct attempt *a, struct buf *out)
+{
+    buf_add_decimal(out, a->body);
+}
+
+static void print_sent(const struct attempt *a, struct buf *out)
+{
+    buf_add_decimal(out, a->sent);
+}
+
+static void print_received(const struct attempt *a, struct buf *out)
+{
+    buf_add_decimal(out, a->received);
+}
+
+#define JOINED(name)                                                                  \
+    static bool get_##name(struct exchange *x, struct span arg, struct span *ret) \
+    {                                                                                 \
+        (void)arg;                                                                    \
+        return join(x, print_##name, ret);                                            \
+    }
+JOINED(peer)
+JOINED(status)
+JOINED(connect)
+JOINED(header)
+JOINED(response)
+JOINED(body)
+JOINED(sent)
+JOINED(received)
+
+static bool get_http(struct exchange *x, struct span arg, struct span *ret)
+{
+    const struct attempts *all = attempts_of(x);
+    char name[64];
+
+    if (all == NULL || all->fields == NULL || arg.len >= sizeof(name))
+        return false;
+    for (size_t i = 0; i < arg.len; i++)
+        name[i] = arg.at[i] == '_' ? '-' : arg.at[i];
+    const struct field *f = fields_find_name(all->fields, (struct span){ name, arg.len });
+    if (f != NULL)
+        *ret = f->value;
+    return f != NULL;
+}
+
+const struct variable attempt_variables[] = {
+    { "upstream_addr", false, get_peer, "the upstreams that were asked" },
+    { "upstream_status", false, get_status, "their statuses" },
+    { "upstream_connect_time", false, get_connect, "seconds until the connection was there" },
+    { "upstream_header_time", false, get_header, "seconds until the head had come" },
+    { "upstream_response_time", false, get_response, "seconds until the answer had come" },
+    { "upstream_response_length", false, get_body, "bytes of their bodies" },
+    { "upstream_bytes_sent", false, get_sent, "bytes sent to them" },
+    { "upstream_bytes_received", false, get_received, "bytes that came from them" },
+    { "upstream_http_", true, get_http, "a header field of the last answer" },
+    {},
+};

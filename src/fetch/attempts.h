@@ -1,0 +1,31 @@
+#ifndef FETCH_ATTEMPTS_H
+#define FETCH_ATTEMPTS_H
+
+#include "exchange/exchange.h"
+
+/* What happened with each upstream that was asked, for `$upstream_*` (nginx-semantics 7.5). */
+
+#define NOT_REACHED UINT64_MAX
+
+struct attempt {
+    const char *peer; /* ended by zero; generation or exchange arena */
+    uint16_t status;  /* 0: none */
+    uint64_t started; /* ms, loop's clock */
+    uint64_t connect_ms, header_ms, response_ms; /* NOT_REACHED */
+    uint64_t sent, received, body;               /* bytes */
+};
+
+enum { MOST_ATTEMPTS = 16 };
+
+struct attempts {
+    struct attempt at[MOST_ATTEMPTS]; /* the last one is written over when there are more */
+    unsigned count;
+    const struct fields *fields; /* of the last answer */
+};
+
+/* NULL: no upstream was asked. */
+struct attempts *attempts_of(const struct exchange *x);
+struct attempt *attempt_begin(struct exchange *x, const char *peer);
+extern const struct variable attempt_variables[];
+
+#endif

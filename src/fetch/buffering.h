@@ -1,0 +1,9 @@
+#ifndef FETCH_BUFFERING_H
+#define FETCH_BUFFERING_H
+
+#include "exchange/module.h"
+
+/* `proxy_buffering on`: a slow client does not hold an upstream longer than it must. */
+extern const struct module buffering_module;
+
+#endif

@@ -1,0 +1,278 @@
+/* Files as answers (nginx-semantics 6.4, 6.5).
+ *
+ *     /dir/  -> index: the first file of the list that exists, by internal redirect
+ *     /file  -> its bytes: small ones from memory with the head, the rest by sendfile
+ *     /dir   -> 301 /dir/
+ */
+#include "fetch/file.h"
+
+#include "base/link.h"
+#include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "fetch/root.h"
+#include "proto/uri.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct file_settings {
+    struct root root;
+    struct conf_list index; /* of struct template */
+};
+
+struct file_source {
+    struct source source;
+    struct block *block; /* pooled; for bytes that go through memory */
+    uint64_t at;
+    uint64_t left;
+    int fd;
+    bool sends_file; /* the kernel may send the rest */
+};
+
+static bool set_index(struct conf_call *call, void *field)
+{
+    for (unsigned i = 1; i < conf_count(call); i++) {
+        struct template name;
+
+        if (!template_compile(call, i, &name) || !conf_list_add(call, field, &name, sizeof(name)))
+            return false;
+    }
+    return true;
+}
+
+static const struct conf_type index_type = { .set = set_index, .size = sizeof(struct conf_list), .many = true };
+
+enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION };
+
+static const struct directive directives[] = {
+    { "root", ANYWHERE, 1, 1, &root_type, offsetof(struct file_settings, root), "html", WHOLE,
+      "the folder of static files", 0, NULL },
+    { "index", ANYWHERE, 1, ANY_ARGS, &index_type, offsetof(struct file_settings, index), "index.html", WHOLE,
+      "files that answer for a folder", 0, NULL },
+    {},
+};
+
+/* --- the source ---------------------------------------------------------------------------------- */
+
+static enum io file_head(struct source *s)
+{
+    (void)s; /* the hook has filled it */
+    return IO_OK;
+}
+
+/* Never by mapping or blocking longer than a page takes; a file that shrank cuts the answer. */
+static enum io read_memory(struct file_source *f, struct part *ret)
+{
+    struct exchange *x = f->source.x;
+
+    if (f->block == NULL)
+        f->block = block_get(&x->worker->loop->blocks);
+    if (f->block == NULL) {
+        x->fault = FAULT_PROXY_INTERNAL_ERROR;
+        return IO_FAILED;
+    }
+    size_t want = f->left < BLOCK_SIZE ? (size_t)f->left : BLOCK_SIZE;
+    ssize_t got = pread(f->fd, f->block->data, want, (off_t)f->at);
+    if (got <= 0) {
+        exchange_log(x, LEVEL_ALERT, got < 0 ? errno : 0, "a file became shorter while it was sent");
+        x->fault = FAULT_PROXY_INTERNAL_ERROR;
+        return IO_FAILED;
+    }
+    f->at += (uint64_t)got;
+    f->left -= (uint64_t)got;
+    *ret = (struct part){ .kind = PART_MEMORY, .last = f->left == 0, .bytes = { f->block->data, (size_t)got } };
+    return IO_OK;
+}
+
+/* The first bytes travel in one send with the head; what remains is the kernel's. */
+static enum io file_read(struct source *s, struct part *ret)
+{
+    struct file_source *f = CONTAINER(s, struct file_source, source);
+
+    if (f->left == 0)
+        return IO_EOF;
+    if (!f->sends_file || f->block == NULL)
+        return read_memory(f, ret);
+    *ret = (struct part){ .kind = PART_FILE, .last = true, .file = f->fd, .offset = f->at, .length = f->left };
+    f->at += f->left;
+    f->left = 0;
+    return IO_OK;
+}
+
+static void file_narrow(struct source *s, uint64_t offset, uint64_t length)
+{
+    struct file_source *f = CONTAINER(s, struct file_source, source);
+
+    f->at = offset;
+    f->left = length;
+}
+
+static void file_close(struct source *s)
+{
+    struct file_source *f = CONTAINER(s, struct file_source, source);
+
+    close(f->fd);
+    block_unref(f->block);
+}
+
+static const struct source_ops file_ops = {
+    .head = file_head, .read = file_read, .narrow = file_narrow, .close = file_close
+};
+
+/* --- answering ------------------------------------------------------------------------------------- */
+
+static struct span printed(struct exchange *x, const char *format, unsigned long long a, unsigned long long b)
+{
+    char *text = arena_alloc(&x->arena, 64);
+
+    return (struct span){ text, (size_t)snprintf(text, 64, format, a, b) };
+}
+
+static enum verdict answer_file(struct exchange *x, int fd, const struct stat *st)
+{
+    struct file_source *f = arena_zalloc(&x->arena, sizeof(*f));
+    const struct conn *conn = x->client->ops->conn(x->client);
+    char *date = arena_alloc(&x->arena, 32);
+    struct span type = core_type_of(x->core, x->request.uri);
+
+    f->source = (struct source){ &file_ops, x };
+    f->fd = fd;
+    f->left = (uint64_t)st->st_size;
+    f->sends_file = x->core->tcp.sendfile && conn != NULL && conn_plain(conn);
+    x->response.status = 200;
+    x->response.length = f->left;
+    x->response.last_modified = st->st_mtime;
+    x->response.accept_ranges = true;
+    http_date_print(st->st_mtime, date);
+    if (type.len > 0)
+        response_add(x, "Content-Type", type);
+    response_add(x, "Last-Modified", (struct span){ date, HTTP_DATE_LENGTH });
+    response_add(x, "ETag", printed(x, "\"%llx-%llx\"", (unsigned long long)st->st_mtime,
+                                    (unsigned long long)st->st_size));
+    exchange_source(x, &f->source);
+    return ANSWER;
+}
+
+static enum verdict redirect_to_folder(struct exchange *x)
+{
+    struct buf url;
+
+    buf_init(&url, 64 * 1024, &x->worker->budget);
+    uri_escape(x->request.uri, ESCAPE_URI, &url);
+    buf_add_byte(&url, '/');
+    if (x->request.args.len > 0) {
+        buf_add_byte(&url, '?');
+        buf_add(&url, x->request.args);
+    }
+    struct span location = arena_copy(&x->arena, buf_view(&url));
+    buf_done(&url);
+    return exchange_redirect(x, 301, location);
+}
+
+static enum verdict refuse_file(struct exchange *x, const struct root *root, int error)
+{
+    bool missing = error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
+    bool forbidden = error == EACCES || error == EXDEV || error == ELOOP || error == EPERM;
+    struct span folder = root_path(x, root);
+
+    exchange_log(x, missing || forbidden ? LEVEL_ERROR : LEVEL_CRIT, error, "open() \"%s%.*s\" failed",
+                 folder.at, (int)x->request.uri.len, x->request.uri.at);
+    return exchange_refuse(x, missing ? 404 : forbidden ? 403 : 500, NULL);
+}
+
+static enum verdict serve_file(struct exchange *x, const void *settings)
+{
+    const struct file_settings *own = settings;
+    enum method method = x->request.method_id;
+    struct stat st;
+
+    if (exchange_is_forward(x))
+        return NEXT;
+    if (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST)
+        return exchange_refuse(x, 405, NULL);
+    if (span_ends(x->request.uri, "/"))
+        return NEXT;
+    int fd = root_open(x, &own->root, x->request.uri, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return refuse_file(x, &own->root, -fd);
+    if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+        close(fd);
+        return exchange_refuse(x, 404, "not a regular file");
+    }
+    if (S_ISREG(st.st_mode) && method != METHOD_POST)
+        return answer_file(x, fd, &st);
+    close(fd);
+    return S_ISDIR(st.st_mode) ? redirect_to_folder(x) : exchange_refuse(x, 405, NULL);
+}
+
+/* --- index ----------------------------------------------------------------------------------------- */
+
+static struct span joined(struct exchange *x, struct span folder, struct span name)
+{
+    char *path = arena_alloc(&x->arena, folder.len + name.len + 1);
+
+    memcpy(path, folder.at, folder.len);
+    memcpy(path + folder.len, name.at, name.len);
+    return (struct span){ path, folder.len + name.len };
+}
+
+static enum verdict no_index(struct exchange *x, const struct file_settings *own)
+{
+    int folder = root_open(x, &own->root, x->request.uri, O_PATH | O_DIRECTORY);
+
+    if (folder < 0)
+        return refuse_file(x, &own->root, -folder);
+    close(folder);
+    exchange_log(x, LEVEL_ERROR, 0, "directory index of \"%s%.*s\" is forbidden", root_path(x, &own->root).at,
+                 (int)x->request.uri.len, x->request.uri.at);
+    return exchange_refuse(x, 403, NULL);
+}
+
+static enum verdict try_index(struct exchange *x, const void *settings)
+{
+    const struct file_settings *own = settings;
+    const struct template *names = own->index.items;
+    enum method method = x->request.method_id;
+
+    if (exchange_is_forward(x) || !span_ends(x->request.uri, "/") ||
+        (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST))
+        return NEXT;
+    for (uint32_t i = 0; i < own->index.len; i++) {
+        struct span name = template_value(x, &names[i]);
+
+        if (span_starts(name, "/"))
+            return exchange_restart(x, name, x->request.args);
+        struct span path = joined(x, x->request.uri, name);
+        int fd = root_open(x, &own->root, path, O_PATH);
+        if (fd >= 0) {
+            close(fd);
+            return exchange_restart(x, path, x->request.args);
+        }
+        if (fd == -EACCES || fd == -EXDEV)
+            return refuse_file(x, &own->root, -fd);
+    }
+    return no_index(x, own);
+}
+
+static void close_roots(struct worker *w, struct generation *g, void *settings)
+{
+    (void)w, (void)settings;
+    roots_close(g);
+}
+
+static const struct hook hooks[] = {
+    { .phase = PHASE_CONTENT, .run = try_index },
+    { .phase = PHASE_CONTENT, .run = serve_file },
+    {},
+};
+
+const struct module file_module = {
+    .name = "file",
+    .directives = directives,
+    .hooks = hooks,
+    .settings_size = sizeof(struct file_settings),
+    .stop = close_roots,
+};

@@ -1,0 +1,252 @@
+/* An HTTP/1 origin as source: which attempt comes next, and what becomes of the connection.
+ *
+ *     ask: connect -> send -> read the head
+ *      |        any of them fails
+ *      +<-- next peer, or the same one on a fresh connection <--+      (nginx-semantics 7.4)
+ *
+ * Owns its connection until it is given back to the pool. */
+#include "fetch/origin.h"
+
+#include "exchange/body.h"
+#include "exchange/core.h"
+
+#include <errno.h>
+
+static struct origin *origin_of(struct source *s)
+{
+    return CONTAINER(s, struct origin, source);
+}
+
+static void let_go_of_bytes(struct origin *o)
+{
+    lease_done(&o->in);
+    block_unref(o->head_block);
+    o->head_block = NULL;
+}
+
+/* The connection is of no more use. */
+static void drop_connection(struct origin *o)
+{
+    family_end(&o->upload.family);
+    if (o->conn != NULL)
+        upstream_conn_close(o->conn, false);
+    o->conn = NULL;
+    let_go_of_bytes(o);
+}
+
+static void note_peer(struct origin *o, enum peer_outcome outcome)
+{
+    if (o->peer != NULL)
+        pick_note(&o->pick, o->peer, outcome);
+    o->peer = NULL;
+}
+
+static unsigned reason_of(enum fault fault)
+{
+    switch (fault) {
+    case FAULT_CONNECTION_TIMEOUT:
+    case FAULT_CONNECTION_WRITE_TIMEOUT:
+    case FAULT_HTTP_RESPONSE_TIMEOUT:
+        return NEXT_TIMEOUT;
+    case FAULT_HTTP_PROTOCOL_ERROR:
+        return NEXT_INVALID_HEADER;
+    default:
+        return NEXT_ERROR;
+    }
+}
+
+static unsigned reason_of_status(unsigned status)
+{
+    switch (status) {
+    case 500:
+        return NEXT_500;
+    case 502:
+        return NEXT_502;
+    case 503:
+        return NEXT_503;
+    case 504:
+        return NEXT_504;
+    case 403:
+        return NEXT_403;
+    case 404:
+        return NEXT_404;
+    case 429:
+        return NEXT_429;
+    default:
+        return 0;
+    }
+}
+
+static bool body_can_be_repeated(const struct origin *o)
+{
+    return o->conf->switches.request_buffering || o->source.x->request.framing == BODY_NONE;
+}
+
+/* May the same request be sent once more? `sent`: some of it may have reached a peer. */
+static bool may_repeat(const struct origin *o, bool sent)
+{
+    const struct exchange *x = o->source.x;
+
+    if (!sent)
+        return true;
+    return body_can_be_repeated(o) && (is_safe_to_retry(x->request.method_id) ||
+                                       (o->conf->next_upstream & NEXT_NON_IDEMPOTENT) != 0);
+}
+
+struct tries {
+    unsigned left;
+    uint64_t until; /* ms; TIMER_NEVER: no limit */
+};
+
+static bool may_try_next(const struct origin *o, const struct tries *tries, unsigned reason, bool sent)
+{
+    return o->pick.upstream != NULL && tries->left > 0 && (o->conf->next_upstream & reason) != 0 &&
+           exchange_now(o->source.x) < tries->until && may_repeat(o, sent);
+}
+
+static struct tries first_tries(const struct origin *o)
+{
+    const struct proxy_settings *conf = o->conf;
+    struct tries tries = { .until = TIMER_NEVER };
+
+    tries.left = o->pick.upstream != NULL ? pick_tries(o->pick.upstream) : 1;
+    if (conf->next_upstream_tries > 0 && conf->next_upstream_tries < tries.left)
+        tries.left = (unsigned)conf->next_upstream_tries;
+    if (conf->next_upstream_timeout > 0)
+        tries.until = exchange_now(o->source.x) + conf->next_upstream_timeout;
+    return tries;
+}
+
+/* One attempt. `ret_next`: another peer could be asked if this one failed. */
+static enum io ask_once(struct origin *o, bool *ret_next)
+{
+    enum io io = origin_connect(o, ret_next);
+
+    if (io != IO_OK)
+        return io;
+    *ret_next = true;
+    io = origin_send(o);
+    if (io == IO_OK)
+        io = origin_read_head(o);
+    return io;
+}
+
+/* A child brought the news that the client's body is broken, and cancelled us to say so. */
+static bool upload_failed(struct origin *o)
+{
+    if (o->upload.fault == FAULT_NONE)
+        return false;
+    fiber_revive();
+    o->source.x->fault = o->upload.fault;
+    o->source.x->keep_alive = false;
+    return true;
+}
+
+/* The connection had been idle and its peer closed it in that moment: no fault of the peer (UP-06). */
+static bool was_stale(const struct origin *o)
+{
+    return o->marks.reused && o->attempt != NULL && o->attempt->received == 0 &&
+           o->source.x->fault == FAULT_CONNECTION_TERMINATED;
+}
+
+static enum io ask(struct origin *o)
+{
+    struct exchange *x = o->source.x;
+    struct tries tries = first_tries(o);
+
+    for (;;) {
+        bool next = false;
+        enum io io = ask_once(o, &next);
+        unsigned listed = io == IO_OK ? reason_of_status(x->response.status) : reason_of(x->fault);
+        bool sent = o->attempt != NULL && o->attempt->sent > 0;
+
+        if (io == IO_CANCELLED) {
+            if (!upload_failed(o))
+                x->fault = FAULT_CLIENT_GONE;
+            return IO_FAILED;
+        }
+        if (o->attempt != NULL && o->attempt->status == 0)
+            o->attempt->status = io == IO_OK ? x->response.status : fault_row(x->fault)->status;
+        if (io != IO_OK && was_stale(o) && may_repeat(o, sent)) {
+            drop_connection(o);
+            o->marks.reused = false; /* the same peer, on a fresh connection */
+            continue;
+        }
+        tries.left -= tries.left > 0;
+        if ((io == IO_OK && listed == 0) || !next || !may_try_next(o, &tries, listed, sent))
+            return io;
+        note_peer(o, listed & (NEXT_403 | NEXT_404) ? PEER_UNCOUNTED : PEER_FAILED);
+        drop_connection(o);
+        x->response.status = 0;
+        x->response.fields.count = 0;
+    }
+}
+
+static enum io origin_head(struct source *s)
+{
+    struct origin *o = origin_of(s);
+    struct exchange *x = s->x;
+    bool has_body = x->request.framing != BODY_NONE;
+    enum io io = IO_OK;
+
+    if (has_body && o->conf->switches.request_buffering && x->body == NULL)
+        io = body_spool(x);
+    if (io != IO_OK)
+        return IO_FAILED;
+    if ((!has_body || x->body != NULL) && !o->conf->aborts.ignore_client_abort)
+        x->client->ops->watch(x->client, true);
+    return ask(o);
+}
+
+void origin_finish(struct origin *o)
+{
+    struct exchange *x = o->source.x;
+    bool surplus = o->in.size > 0 || conn_ready(&o->conn->conn);
+    bool whole = !o->upload.running;
+
+    o->state = ORIGIN_DONE;
+    o->attempt->response_ms = exchange_now(x) - o->attempt->started;
+    note_peer(o, PEER_GOOD);
+    family_end(&o->upload.family);
+    if (surplus && o->marks.keep)
+        exchange_log(x, LEVEL_WARN, 0, "upstream sent more data than specified in its answer: %s",
+                     o->attempt->peer);
+    if (o->marks.keep && whole && !surplus)
+        pool_give(o->conn);
+    else
+        upstream_conn_close(o->conn, false);
+    o->conn = NULL;
+}
+
+static void origin_close(struct source *s)
+{
+    struct origin *o = origin_of(s);
+    struct exchange *x = s->x;
+
+    x->client->ops->watch(x->client, false);
+    if (o->state != ORIGIN_DONE) {
+        bool failed = x->fault != FAULT_NONE && x->fault != FAULT_CLIENT_GONE &&
+                      x->fault != FAULT_CLIENT_TIMEOUT && x->fault != FAULT_BODY_MALFORMED &&
+                      x->fault != FAULT_BODY_TOO_LARGE;
+        note_peer(o, failed ? PEER_FAILED : PEER_UNCOUNTED);
+    }
+    drop_connection(o);
+    buf_done(&o->head);
+}
+
+static const struct source_ops origin_ops = {
+    .head = origin_head, .read = origin_read, .ready = origin_ready, .close = origin_close
+};
+
+enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf, struct upstream *group)
+{
+    struct origin *o = arena_zalloc(&x->arena, sizeof(*o));
+
+    o->source = (struct source){ &origin_ops, x };
+    o->conf = conf;
+    buf_init(&o->head, conf->buffer_size + BLOCK_SIZE, &x->worker->budget);
+    if (group != NULL)
+        pick_begin(&o->pick, group, x);
+    exchange_source(x, &o->source);
+    return ANSWER;
+}

@@ -1,0 +1,74 @@
+#ifndef FETCH_ORIGIN_H
+#define FETCH_ORIGIN_H
+
+#include "fetch/attempts.h"
+#include "fetch/proxy.h"
+#include "net/dial.h"
+#include "proto/chunked.h"
+
+/* An HTTP/1 origin as source: a peer of an upstream group, or what a client of the forward face named.
+ *
+ *     spool the body -> pick -> connect or reuse -> send -> read the head -> (next peer) -> body
+ */
+struct origin {
+    struct source source;
+    const struct proxy_settings *conf;
+    struct pick pick;             /* of a group */
+    struct peer *peer;            /* the one being asked; NULL: none */
+    struct pool *pool;
+    struct upstream_conn *conn;   /* NULL: none */
+    struct attempt *attempt;
+    struct lease in;              /* came and not yet used */
+    struct block *head_block;     /* keeps the head's bytes */
+    struct buf head;              /* a head that came in pieces */
+    struct origin_body {
+        enum framing framing;
+        uint64_t left;
+        uint32_t given;           /* bytes of `in` that the last part named */
+        struct chunked chunked;
+        struct span pending;      /* data found while looking for the end */
+    } body;
+    struct origin_upload {        /* a body that is passed on while it comes */
+        struct family family;
+        struct fiber *main;
+        enum fault fault;
+        bool running, done;
+    } upload;
+    struct origin_marks {
+        bool reused, keep;        /* the connection; it may serve again */
+    } marks;
+    uint8_t interim;              /* 1xx answers so far */
+    uint8_t state;                /* enum origin_state */
+};
+
+enum origin_state { ORIGIN_ASKING, ORIGIN_BODY, ORIGIN_DONE };
+
+/* Sets it as x's source. `group` NULL: x->goal names the origin. */
+enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf, struct upstream *group);
+
+/* origin_connect.c: a connection for the next attempt, in o->conn. Not IO_OK: x->fault; IO_FAILED with `ret_next` true: another
+ * peer may be asked. */
+enum io origin_connect(struct origin *o, bool *ret_next);
+
+/* For whoever dials what a client of the forward face named (origins, tunnels): x->goal's addresses with the port. Not
+ * IO_OK: x->fault. */
+enum io origin_resolve(struct exchange *x, struct resolve_result *ret);
+/* Drops the addresses that a rule or a floor refuses; 0: none is left, and x->fault says why. */
+unsigned origin_allowed(struct exchange *x, struct resolve_result *r);
+/* `r` must outlive the dial. */
+struct dial origin_dial(struct exchange *x, const struct resolve_result *r, uint64_t each_ms);
+const char *origin_text(struct exchange *x, const struct address *a); /* in x's arena */
+
+/* origin_request.c: writes the request's head into o->conn->out. */
+bool origin_write_head(struct origin *o);
+/* Sends head and body. */
+enum io origin_send(struct origin *o);
+/* origin_response.c: reads and judges the head; fills x->response. */
+enum io origin_read_head(struct origin *o);
+/* origin_body.c */
+enum io origin_read(struct source *s, struct part *ret);
+bool origin_ready(const struct source *s);
+/* The answer is complete: gives the connection back or closes it. */
+void origin_finish(struct origin *o);
+
+#endif

@@ -1,0 +1,163 @@
+/* The body of an origin's answer: used where it was received; chunk framing is taken out in place. */
+#include "fetch/origin.h"
+
+static struct origin *origin_of(const struct source *s)
+{
+    return CONTAINER(s, struct origin, source);
+}
+
+static enum io cut(struct origin *o, enum fault fault, const char *why)
+{
+    struct exchange *x = o->source.x;
+
+    x->fault = fault;
+    x->keep_alive = false;
+    exchange_log(x, LEVEL_ERROR, o->conn->conn.sock.error, "%s while reading upstream: %s", why,
+                 o->attempt->peer);
+    return IO_FAILED;
+}
+
+/* Some bytes in `in`. IO_EOF: the connection ended; what that means depends on the framing. */
+static enum io fill(struct origin *o)
+{
+    struct exchange *x = o->source.x;
+    enum io io;
+
+    if (o->in.size > 0)
+        return IO_OK;
+    lease_done(&o->in);
+    io = conn_read(&o->conn->conn, BLOCK_SIZE, &o->in, deadline_in(x, o->conf->read_timeout));
+    switch (io) {
+    case IO_OK:
+        o->attempt->received += o->in.size;
+        return IO_OK;
+    case IO_EOF:
+        return IO_EOF;
+    case IO_TIMEOUT:
+        return cut(o, FAULT_HTTP_RESPONSE_TIMEOUT, "upstream timed out");
+    case IO_CANCELLED:
+        x->fault = o->upload.fault != FAULT_NONE ? o->upload.fault : FAULT_CLIENT_GONE;
+        return IO_CANCELLED;
+    case IO_AGAIN:
+    case IO_FAILED:
+        break;
+    }
+    return cut(o, FAULT_HTTP_RESPONSE_INCOMPLETE, "recv() failed");
+}
+
+static enum io give(struct origin *o, struct span bytes, bool last, struct part *ret)
+{
+    o->attempt->body += bytes.len;
+    *ret = (struct part){ .kind = PART_MEMORY, .last = last, .bytes = bytes, .block = o->in.block };
+    if (last)
+        origin_finish(o);
+    return IO_OK;
+}
+
+static enum io read_length(struct origin *o, struct part *ret)
+{
+    enum io io;
+
+    if (o->body.left == 0) {
+        origin_finish(o);
+        return IO_EOF;
+    }
+    io = fill(o);
+    if (io == IO_EOF)
+        return cut(o, FAULT_HTTP_RESPONSE_INCOMPLETE, "upstream prematurely closed connection");
+    if (io != IO_OK)
+        return io;
+    struct span bytes = span_first(lease_span(&o->in), o->body.left);
+    o->body.left -= bytes.len;
+    lease_take(&o->in, bytes.len); /* the block lives until the next fill */
+    return give(o, bytes, o->body.left == 0, ret);
+}
+
+/* All data of the bytes at hand, moved together: a flood of small chunks becomes one part. */
+static enum io read_chunked(struct origin *o, struct part *ret)
+{
+    char *start = NULL;
+    size_t length = 0;
+
+    for (;;) {
+        struct span data = { NULL, 0 };
+        size_t taken = 0;
+        enum io io = o->in.size > 0 || length == 0 ? fill(o) : IO_AGAIN;
+
+        if (io == IO_AGAIN)
+            return give(o, (struct span){ start, length }, false, ret);
+        if (io == IO_EOF)
+            return cut(o, FAULT_HTTP_RESPONSE_INCOMPLETE, "upstream prematurely closed connection");
+        if (io != IO_OK)
+            return io;
+        char *base = o->in.data;
+        enum chunk got = chunked_next(&o->body.chunked, lease_span(&o->in), &data, &taken);
+        lease_take(&o->in, taken);
+        switch (got) {
+        case CHUNK_DATA: {
+            char *from = base + (data.at - base);
+
+            if (length == 0)
+                start = from;
+            else if (from != start + length)
+                memmove(start + length, from, data.len);
+            length += data.len;
+            break;
+        }
+        case CHUNK_MORE:
+            break;
+        case CHUNK_END:
+            if (length > 0)
+                return give(o, (struct span){ start, length }, true, ret);
+            origin_finish(o);
+            return IO_EOF;
+        case CHUNK_BAD:
+            if (length > 0) /* what came before it is good; the next read says the rest */
+                return give(o, (struct span){ start, length }, false, ret);
+            return cut(o, FAULT_HTTP_PROTOCOL_ERROR, "upstream sent invalid chunked response");
+        }
+    }
+}
+
+static enum io read_to_close(struct origin *o, struct part *ret)
+{
+    enum io io = fill(o);
+
+    if (io == IO_EOF) {
+        origin_finish(o);
+        return IO_EOF;
+    }
+    if (io != IO_OK)
+        return io;
+    struct span bytes = lease_span(&o->in);
+    lease_take(&o->in, bytes.len);
+    return give(o, bytes, false, ret);
+}
+
+enum io origin_read(struct source *s, struct part *ret)
+{
+    struct origin *o = origin_of(s);
+
+    if (o->state == ORIGIN_DONE)
+        return IO_EOF;
+    switch (o->body.framing) {
+    case BODY_NONE:
+        break;
+    case BODY_LENGTH:
+        return read_length(o, ret);
+    case BODY_CHUNKED:
+        return read_chunked(o, ret);
+    case BODY_CLOSE:
+        return read_to_close(o, ret);
+    }
+    origin_finish(o);
+    return IO_EOF;
+}
+
+bool origin_ready(const struct source *s)
+{
+    const struct origin *o = origin_of(s);
+
+    return o->state == ORIGIN_DONE || o->in.size > 0 || o->body.framing == BODY_NONE ||
+           (o->body.framing == BODY_LENGTH && o->body.left == 0);
+}

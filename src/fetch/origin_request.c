@@ -1,0 +1,354 @@
+/* What an origin is sent: one request line, fields of known origin, one framing made here (DESIGN 7.2, 7.13).
+ *
+ *     METHOD URI HTTP/1.1
+ *     Host, proxy_set_header lines, framing of ours, then the client's fields in their order
+ */
+#include "fetch/origin.h"
+
+#include "exchange/body.h"
+#include "exchange/core.h"
+#include "proto/uri.h"
+
+enum { MOST_NOMINATED = 64 };
+
+/* Fields of the client that never go on: ours to make, or of its connection only (RFC 9110 7.6.1). */
+static bool is_ours(enum field_id id)
+{
+    switch ((int)id) {
+    case FIELD_HOST:
+    case FIELD_CONNECTION:
+    case FIELD_KEEP_ALIVE:
+    case FIELD_TE:
+    case FIELD_TRAILER:
+    case FIELD_EXPECT:
+    case FIELD_UPGRADE:
+    case FIELD_HTTP2_SETTINGS:
+    case FIELD_CONTENT_LENGTH:
+    case FIELD_TRANSFER_ENCODING:
+    case FIELD_PROXY_CONNECTION:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* --- the request line --------------------------------------------------------------------------------- */
+
+static void add_args(const struct exchange *x, struct buf *out)
+{
+    if (x->request.args.len == 0)
+        return;
+    buf_add_byte(out, '?');
+    buf_add(out, x->request.args);
+}
+
+/* What was asked, byte for byte, as long as nothing has changed it. */
+static void add_unchanged(const struct exchange *x, struct buf *out)
+{
+    if (x->request.raw_path.len == 0) {
+        uri_escape(x->request.uri, ESCAPE_URI, out);
+        add_args(x, out);
+    } else if (span_starts(x->request.target, "/")) {
+        buf_add(out, x->request.target);
+    } else { /* `http://host` or `http://host?args` */
+        buf_add_byte(out, '/');
+        add_args(x, out);
+    }
+}
+
+/* The URI part of proxy_pass stands for the location's name (nginx-semantics 7.1). */
+static void add_replaced(const struct exchange *x, const struct proxy_target *t, struct buf *out)
+{
+    struct span rest = t->exact ? (struct span){ NULL, 0 } : span_from(x->request.uri, t->location.len);
+    bool decoded = x->request.raw_path.len == 0 || span_find(x->request.raw_path, '%') < x->request.raw_path.len;
+
+    buf_add(out, t->uri);
+    if (decoded)
+        uri_escape(rest, ESCAPE_URI, out);
+    else
+        buf_add(out, rest);
+    add_args(x, out);
+}
+
+static void add_line(const struct origin *o, struct buf *out)
+{
+    const struct exchange *x = o->source.x;
+    const struct proxy_target *t = &o->conf->target;
+
+    buf_add(out, x->request.method);
+    buf_add_byte(out, ' ');
+    if (o->pick.upstream != NULL && t->uri.len > 0)
+        add_replaced(x, t, out);
+    else
+        add_unchanged(x, out);
+    buf_adds(out, o->conf->http_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+}
+
+/* --- fields ---------------------------------------------------------------------------------------------- */
+
+static void add_field(struct buf *out, struct span name, struct span value)
+{
+    buf_add(out, name);
+    buf_add(out, (struct span){ ": ", 2 });
+    buf_add(out, value);
+    buf_add(out, (struct span){ "\r\n", 2 });
+}
+
+static const struct proxy_header *set_by_us(const struct proxy_settings *conf, const struct field *f)
+{
+    const struct proxy_header *headers = conf->set_headers.items;
+
+    for (uint32_t i = 0; i < conf->set_headers.len; i++)
+        if (f->id == headers[i].id && (f->id != FIELD_OTHER || span_same_caseless(f->name, headers[i].name)))
+            return &headers[i];
+    return NULL;
+}
+
+static bool add_host(const struct origin *o, struct buf *out)
+{
+    struct exchange *x = o->source.x;
+    const struct proxy_header *headers = o->conf->set_headers.items;
+    struct span host = o->pick.upstream != NULL ? o->conf->target.host : x->request.authority;
+
+    for (uint32_t i = 0; i < o->conf->set_headers.len; i++)
+        if (headers[i].id == FIELD_HOST) {
+            struct span value = template_value(x, &headers[i].value);
+
+            host = value.len > 0 ? value : host;
+        }
+    add_field(out, (struct span){ "Host", 4 }, host);
+    return is_field_value(host);
+}
+
+static bool add_set_headers(const struct origin *o, struct buf *out)
+{
+    struct exchange *x = o->source.x;
+    const struct proxy_header *headers = o->conf->set_headers.items;
+
+    for (uint32_t i = 0; i < o->conf->set_headers.len; i++) {
+        enum field_id id = headers[i].id;
+
+        if (id == FIELD_HOST || id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING ||
+            id == FIELD_CONNECTION)
+            continue;
+        struct span value = template_value(x, &headers[i].value);
+        if (!is_field_value(value)) {
+            exchange_log(x, LEVEL_ERROR, 0, "proxy_set_header %.*s: a value with a control byte was refused",
+                         (int)headers[i].name.len, headers[i].name.at);
+            return false;
+        }
+        if (value.len > 0)
+            add_field(out, headers[i].name, value);
+    }
+    return true;
+}
+
+static bool expects_length(enum method method)
+{
+    return method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
+}
+
+static void add_framing(const struct origin *o, struct buf *out)
+{
+    const struct exchange *x = o->source.x;
+
+    if (x->body != NULL)
+        buf_addf(out, "Content-Length: %llu\r\n", (unsigned long long)x->body->length);
+    else if (x->request.framing == BODY_CHUNKED)
+        buf_adds(out, "Transfer-Encoding: chunked\r\n");
+    else if (x->request.framing == BODY_LENGTH)
+        buf_addf(out, "Content-Length: %llu\r\n", (unsigned long long)x->request.length);
+    else if (expects_length(x->request.method_id))
+        buf_adds(out, "Content-Length: 0\r\n");
+    if (o->conf->http_version == 0 || o->pool->limits.most == 0)
+        buf_adds(out, "Connection: close\r\n");
+}
+
+/* What the client's Connection names, for this connection only. */
+static unsigned nominated(const struct exchange *x, struct span ret[MOST_NOMINATED])
+{
+    const struct fields *f = &x->request.fields;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < f->count; i++) {
+        struct span list = f->at[i].value, member;
+
+        if (f->at[i].id != FIELD_CONNECTION)
+            continue;
+        while (span_next_member(&list, &member) && count < MOST_NOMINATED)
+            if (!span_is_caseless(member, "keep-alive") && !span_is_caseless(member, "close"))
+                ret[count++] = member;
+    }
+    return count;
+}
+
+static bool is_among(const struct span *names, unsigned count, struct span name)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (span_same_caseless(names[i], name))
+            return true;
+    return false;
+}
+
+static void add_clients_fields(const struct origin *o, struct buf *out)
+{
+    const struct exchange *x = o->source.x;
+    const struct fields *f = &x->request.fields;
+    struct span names[MOST_NOMINATED];
+    unsigned count = nominated(x, names);
+
+    for (unsigned i = 0; i < f->count; i++) {
+        const struct field *field = &f->at[i];
+
+        if (is_ours(field->id) || set_by_us(o->conf, field) != NULL ||
+            (count > 0 && field->origin == FROM_CLIENT && is_among(names, count, field->name)))
+            continue;
+        add_field(out, field->name, field->value);
+    }
+}
+
+bool origin_write_head(struct origin *o)
+{
+    struct buf *out = &o->conn->out;
+
+    buf_clear(out);
+    add_line(o, out);
+    if (!add_host(o, out) || !add_set_headers(o, out))
+        return false;
+    add_framing(o, out);
+    add_clients_fields(o, out);
+    buf_add(out, (struct span){ "\r\n", 2 });
+    return buf_ok(out);
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------ */
+
+static struct iovec piece(struct span s)
+{
+    return (struct iovec){ (void *)(uintptr_t)s.at, s.len };
+}
+
+static enum io write_all(struct origin *o, struct iovec *iov, int n)
+{
+    size_t all = 0;
+
+    for (int i = 0; i < n; i++)
+        all += iov[i].iov_len;
+    enum io io = conn_write(&o->conn->conn, iov, n, o->conf->send_timeout);
+    if (io == IO_OK)
+        o->attempt->sent += all;
+    return io;
+}
+
+static enum io send_failed(struct origin *o, enum io io)
+{
+    struct exchange *x = o->source.x;
+
+    if (io == IO_CANCELLED)
+        return io;
+    o->attempt->sent += 1; /* some of it may have arrived */
+    x->fault = io == IO_TIMEOUT ? FAULT_CONNECTION_WRITE_TIMEOUT : FAULT_CONNECTION_TERMINATED;
+    exchange_log(x, LEVEL_ERROR, o->conn->conn.sock.error, "%s while sending request to upstream: %s",
+                 io == IO_TIMEOUT ? "upstream timed out" : "writev() failed", o->attempt->peer);
+    return IO_FAILED;
+}
+
+/* A body that was read before, after the head or with it. */
+static enum io send_spooled(struct origin *o)
+{
+    const struct body *b = o->source.x->body;
+    struct iovec iov[2] = { piece(buf_view(&o->conn->out)) };
+    struct block *block = b->file >= 0 ? block_get(&o->source.x->worker->loop->blocks) : NULL;
+    struct span bytes;
+    uint64_t at = 0;
+    int n = 1;
+    enum io io = IO_OK;
+
+    while (io == IO_OK && (io = body_piece(b, at, block ? block->data : NULL, &bytes)) == IO_OK) {
+        iov[n++] = piece(bytes);
+        at += bytes.len;
+        io = write_all(o, iov, n);
+        n = 0;
+    }
+    block_unref(block);
+    if (io == IO_EOF && n == 1) /* there was nothing */
+        return write_all(o, iov, n);
+    return io == IO_EOF ? IO_OK : io;
+}
+
+/* A child fiber: passes the client's body on while the answer may come already. */
+static void upload_run(void *arg)
+{
+    struct origin *o = arg;
+    struct exchange *x = o->source.x;
+    bool chunked = x->request.framing == BODY_CHUNKED;
+    struct part part;
+    enum io io;
+
+    while ((io = x->client->ops->read_body(x->client, &part)) == IO_OK) {
+        char size[CHUNK_HEAD_MOST];
+        struct iovec iov[3] = { { size, 0 }, piece(part.bytes), { (void *)(uintptr_t)"\r\n", 2 } };
+
+        if (chunked)
+            iov[0].iov_len = chunk_head(part.bytes.len, size);
+        if (write_all(o, chunked ? iov : iov + 1, chunked ? 3 : 1) != IO_OK)
+            return; /* the origin wants no more: it may have answered already (FLOW-29) */
+    }
+    if (io == IO_EOF) {
+        struct iovec end = { (void *)(uintptr_t)"0\r\n\r\n", 5 };
+
+        if (chunked && write_all(o, &end, 1) != IO_OK)
+            return;
+        o->upload.running = false;
+        x->client->ops->watch(x->client, true);
+        return;
+    }
+    if (io == IO_CANCELLED)
+        return;
+    o->upload.fault = x->fault;
+    fiber_cancel(o->upload.main);
+}
+
+static enum io send_streamed(struct origin *o)
+{
+    struct iovec head = piece(buf_view(&o->conn->out));
+    enum io io = write_all(o, &head, 1);
+
+    if (io != IO_OK)
+        return io;
+    o->upload.main = fiber_self();
+    o->upload.running = true;
+    if (fiber_spawn(NULL, &o->upload.family, upload_run, o) < 0) {
+        o->source.x->fault = FAULT_PROXY_INTERNAL_ERROR;
+        return IO_FAILED;
+    }
+    return IO_OK;
+}
+
+enum io origin_send(struct origin *o)
+{
+    struct exchange *x = o->source.x;
+    enum io io;
+
+    if (!o->marks.reused && conn_ready(&o->conn->conn)) { /* it speaks before it was asked (RESP-08) */
+        x->fault = FAULT_HTTP_PROTOCOL_ERROR;
+        exchange_log(x, LEVEL_ERROR, 0, "upstream sent data before the request: %s", o->attempt->peer);
+        return IO_FAILED;
+    }
+    if (!origin_write_head(o)) {
+        x->fault = FAULT_NONE; /* 500 */
+        exchange_log(x, LEVEL_ERROR, 0, "the request to the upstream could not be written");
+        return IO_FAILED;
+    }
+    o->conn->requests++;
+    if (x->body != NULL)
+        io = send_spooled(o);
+    else if (x->request.framing != BODY_NONE)
+        io = send_streamed(o);
+    else {
+        struct iovec head = piece(buf_view(&o->conn->out));
+
+        io = write_all(o, &head, 1);
+    }
+    return io == IO_OK || x->fault == FAULT_PROXY_INTERNAL_ERROR ? io : send_failed(o, io);
+}

@@ -1,0 +1,342 @@
+/* `proxy_pass` and its kin: the settings of requests that go on, and the hook that sets the origin as source. */
+#include "fetch/proxy.h"
+
+#include "exchange/core.h"
+#include "fetch/origin.h"
+
+enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD, SERVERS = CTX_HTTP | CTX_SERVER | CTX_LOCATION };
+
+enum { DIRECT_IDLE = 128, REQUESTS = 1000, AGE_MS = 3600000, IDLE_MS = 60000 };
+
+/* --- proxy_pass --------------------------------------------------------------------------------------- */
+
+static bool split_url(struct conf_call *call, struct span url, struct proxy_target *t)
+{
+    if (span_starts(url, "https://"))
+        return conf_refuse(call, 1, "\"https://\" in proxy_pass is known, not supported yet");
+    if (!span_starts(url, "http://"))
+        return conf_refuse(call, 1, "invalid URL prefix");
+    struct span rest = span_from(url, 7);
+    size_t slash = span_find(rest, '/'), mark = span_find(rest, '?');
+    size_t end = slash < mark ? slash : mark;
+
+    t->written = span_first(rest, end);
+    t->uri = span_from(rest, end);
+    if (span_starts(t->written, "unix:"))
+        return conf_refuse(call, 1, "\"unix:\" is known, not supported yet");
+    if (t->written.len == 0)
+        return conf_refuse(call, 1, "no host in upstream \"%s\"", arena_cstr(conf_arena(call), rest));
+    if (t->uri.len > 0 && t->uri.at[0] == '?') {
+        char *with_slash = arena_alloc(conf_arena(call), t->uri.len + 1);
+
+        with_slash[0] = '/';
+        memcpy(with_slash + 1, t->uri.at, t->uri.len);
+        t->uri = (struct span){ with_slash, t->uri.len + 1 };
+    }
+    return true;
+}
+
+/* Which location the URI part replaces is known by the words of the location's own line. */
+static void note_location(struct conf_call *call, struct proxy_target *t)
+{
+    const struct conf_node *node = call->block->node;
+    struct span path = node->words[node->count - 1].text;
+
+    if (node->count == 3 && span_is(node->words[1].text, "="))
+        t->exact = true;
+    if (node->count == 2 && span_starts(path, "=")) {
+        t->exact = true;
+        path = span_from(path, 1);
+    } else if (node->count == 2 && span_starts(path, "^~")) {
+        path = span_from(path, 2);
+    }
+    t->location = arena_copy(conf_arena(call), path);
+    call->block->slash_redirect = span_ends(path, "/");
+}
+
+static bool set_pass(struct conf_call *call, void *field)
+{
+    struct proxy_target *t = field;
+    struct span url = conf_word(call, 1);
+
+    if (span_find(url, '$') < url.len)
+        return conf_refuse(call, 1, "variables in proxy_pass are known, not supported yet");
+    t->place = conf_place(call, 0);
+    if (!split_url(call, url, t))
+        return false;
+    if (!is_field_value(t->uri) || span_find(t->uri, ' ') < t->uri.len)
+        return conf_refuse(call, 1, "the URI of proxy_pass holds a control byte or a space");
+    note_location(call, t);
+    t->host = t->written;
+    if (span_ends(t->host, ":80"))
+        t->host.len -= 3;
+    struct pool_limits limits = { 0, REQUESTS, AGE_MS, IDLE_MS };
+    t->upstream = upstream_for(call, 1, t->written, &limits);
+    return t->upstream != NULL;
+}
+
+static bool set_header(struct conf_call *call, void *field)
+{
+    struct proxy_header header = { .name = conf_word(call, 1) };
+
+    if (!is_token(header.name))
+        return conf_refuse(call, 1, "\"%s\" is no name of a header field",
+                           arena_cstr(conf_arena(call), header.name));
+    header.id = field_id_of(header.name);
+    if ((header.id == FIELD_CONTENT_LENGTH || header.id == FIELD_TRANSFER_ENCODING) && conf_word(call, 2).len > 0)
+        return conf_refuse(call, 1, "framing of requests is always made by the proxy");
+    if (header.id == FIELD_UPGRADE && conf_word(call, 2).len > 0)
+        return conf_refuse(call, 1, "\"proxy_set_header Upgrade\" is known, not supported yet");
+    return template_compile(call, 2, &header.value) && conf_list_add(call, field, &header, sizeof(header));
+}
+
+static bool set_name(struct conf_call *call, void *field)
+{
+    struct span name = conf_word(call, 1);
+
+    return conf_list_add(call, field, &name, sizeof(name));
+}
+
+static const struct conf_name next_names[] = {
+    { "error", NEXT_ERROR },       { "timeout", NEXT_TIMEOUT },   { "invalid_header", NEXT_INVALID_HEADER },
+    { "http_500", NEXT_500 },      { "http_502", NEXT_502 },      { "http_503", NEXT_503 },
+    { "http_504", NEXT_504 },      { "http_403", NEXT_403 },      { "http_404", NEXT_404 },
+    { "http_429", NEXT_429 },      { "non_idempotent", NEXT_NON_IDEMPOTENT }, { "off", 0 },
+    {},
+};
+
+static bool set_next(struct conf_call *call, void *field)
+{
+    unsigned flags = 0;
+
+    for (unsigned i = 1; i < conf_count(call); i++) {
+        const struct conf_name *n = next_names;
+
+        while (n->name != NULL && !span_is(conf_word(call, i), n->name))
+            n++;
+        if (n->name == NULL)
+            return conf_refuse(call, i, "invalid value \"%s\"", arena_cstr(conf_arena(call), conf_word(call, i)));
+        flags |= n->value;
+    }
+    *(unsigned *)field = flags;
+    return true;
+}
+
+/* proxy_keepalive N|off */
+static bool set_keepalive(struct conf_call *call, void *field)
+{
+    uint64_t *count = field;
+
+    *count = 0;
+    if (span_is(conf_word(call, 1), "off") || conf_read_number(conf_word(call, 1), 100000, count))
+        return true;
+    return conf_refuse(call, 1, "a number of connections or \"off\" was expected");
+}
+
+/* Memory only for now: no temporary file. */
+static bool set_no_file(struct conf_call *call, void *field)
+{
+    (void)field;
+    return span_is(conf_word(call, 1), "0") ||
+           conf_refuse(call, 1, "temporary files of answers are known, not supported yet: 0 was expected");
+}
+
+static const struct conf_name versions[] = { { "1.0", 0 }, { "1.1", 1 }, {} };
+
+static const struct conf_type pass_type = { .set = set_pass, .size = sizeof(struct proxy_target) };
+static const struct conf_type header_line = { .set = set_header, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type name_line = { .set = set_name, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type next_type = { .set = set_next, .size = sizeof(unsigned) };
+static const struct conf_type keepalive_type = { .set = set_keepalive, .size = sizeof(uint64_t) };
+static const struct conf_type no_file_type = { .set = set_no_file };
+
+#define FIELD(name) offsetof(struct proxy_settings, name)
+
+static const struct directive directives[] = {
+    { "proxy_pass", CTX_LOCATION, 1, 1, &pass_type, FIELD(target), NULL, INTO_IF,
+      "pass requests on to this upstream", 0, NULL },
+    { "proxy_set_header", ANYWHERE, 2, 2, &header_line, FIELD(set_headers), NULL, WHOLE,
+      "a header field of requests that are passed on", 0, NULL },
+    { "proxy_hide_header", ANYWHERE, 1, 1, &name_line, FIELD(hide_headers), NULL, WHOLE,
+      "a header field of answers that is not passed on", 0, NULL },
+    { "proxy_pass_header", ANYWHERE, 1, 1, &name_line, FIELD(pass_headers), NULL, WHOLE,
+      "one that is, though it is hidden by default", 0, NULL },
+    { "proxy_connect_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(connect_timeout), "60s", WHOLE,
+      "for connecting to an upstream", 0, NULL },
+    { "proxy_send_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(send_timeout), "60s", WHOLE,
+      "between two writes to an upstream", 0, NULL },
+    { "proxy_read_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(read_timeout), "60s", WHOLE,
+      "for an upstream's head, and between two reads of its body", 0, NULL },
+    { "proxy_buffer_size", ANYWHERE, 1, 1, &conf_size, FIELD(buffer_size), "4k", WHOLE,
+      "largest head of an answer", 0, NULL },
+    { "proxy_buffers", ANYWHERE, 2, 2, &conf_buffers, FIELD(buffers), "8 4k", WHOLE,
+      "how much of an answer is read ahead of a slow client", 0, NULL },
+    { "proxy_busy_buffers_size", ANYWHERE, 1, 1, &conf_size, FIELD(busy_buffers_size), NULL, WHOLE,
+      "how much of it is handed to the client at once", 0, NULL },
+    { "proxy_max_temp_file_size", ANYWHERE, 1, 1, &no_file_type, 0, NULL, WHOLE, "must be 0 for now", 0, NULL },
+    { "proxy_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE, "no temporary files are made", 0, NULL },
+    { "proxy_buffering", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.buffering), "on", WHOLE,
+      "read answers ahead of a slow client", 0, NULL },
+    { "proxy_request_buffering", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.request_buffering), "on", WHOLE,
+      "read a request's body whole before it is passed on", 0, NULL },
+    { "proxy_ignore_client_abort", ANYWHERE, 1, 1, &conf_flag, FIELD(aborts.ignore_client_abort), "off", WHOLE,
+      "go on with an upstream when the client has gone", 0, NULL },
+    { "proxy_http_version", ANYWHERE, 1, 1, &conf_choice, FIELD(http_version), "1.1", WHOLE,
+      "spoken with upstreams", 0, versions },
+    { "proxy_next_upstream", SERVERS, 1, ANY_ARGS, &next_type, FIELD(next_upstream), "error timeout", WHOLE,
+      "when the next upstream is asked", 0, NULL },
+    { "proxy_next_upstream_tries", SERVERS, 1, 1, &conf_number, FIELD(next_upstream_tries), "0", WHOLE,
+      "most upstreams that are asked; 0: all", 0, NULL },
+    { "proxy_next_upstream_timeout", SERVERS, 1, 1, &conf_time, FIELD(next_upstream_timeout), "0", WHOLE,
+      "no further one is asked after it; 0: no limit", 0, NULL },
+    { "proxy_keepalive", SERVERS, 1, 1, &keepalive_type, FIELD(keepalive), "16", WHOLE,
+      "idle connections kept for an address that stands in proxy_pass itself", 0, NULL },
+    {},
+};
+
+/* --- after all is read ---------------------------------------------------------------------------------- */
+
+/* A name in proxy_pass may be that of an `upstream` block, wherever it stands. */
+static bool check(struct conf *conf, struct conf_block *block, void *settings)
+{
+    struct proxy_settings *own = settings;
+    struct generation *g = conf_user_of(conf);
+
+    while (block->parent != NULL)
+        block = block->parent;
+    g->top = block;
+    if (own->target.upstream == NULL || own->target.upstream->named)
+        return true;
+    struct upstream *named = upstream_named(g, own->target.written);
+    if (named != NULL) {
+        own->target.upstream = named;
+        return true;
+    }
+    own->target.upstream->limits.most = own->keepalive;
+    upstream_register(g, own->target.upstream);
+    return true;
+}
+
+void proxy_forward_key(const struct conf_block *block, struct buf *out)
+{
+    buf_addf(out, "f %u:%u ", block->place.file, block->place.line);
+    buf_add(out, block->label);
+}
+
+/* Each forward block has a pool of its own (DESIGN 7.9). */
+static void for_forward_blocks(struct worker *w, struct generation *g, bool start)
+{
+    struct conf_block **blocks = g->servers.items;
+    struct pool_limits limits = { DIRECT_IDLE, REQUESTS, AGE_MS, IDLE_MS };
+
+    for (uint32_t i = 0; i < g->servers.len; i++) {
+        struct buf key;
+
+        if (blocks[i]->context != CTX_FORWARD)
+            continue;
+        buf_init(&key, 1024, NULL);
+        proxy_forward_key(blocks[i], &key);
+        if (start)
+            pool_get(w, buf_view(&key), &limits);
+        else
+            pool_unuse(pool_find(w, buf_view(&key)));
+        buf_done(&key);
+    }
+}
+
+static void start(struct worker *w, struct generation *g, void *settings)
+{
+    (void)settings;
+    for_forward_blocks(w, g, true);
+}
+
+static void stop(struct worker *w, struct generation *g, void *settings)
+{
+    (void)settings;
+    for_forward_blocks(w, g, false);
+}
+
+static enum verdict pass_on(struct exchange *x, const void *settings)
+{
+    const struct proxy_settings *own = settings;
+
+    if (x->goal != NULL && x->request.method_id != METHOD_CONNECT)
+        return origin_begin(x, own, NULL);
+    if (own->target.upstream == NULL)
+        return NEXT;
+    if (own->target.upstream->named)
+        decided(x, DECIDED_UPSTREAM, NEXT, own->target.place, arena_cstr(&x->arena, own->target.upstream->name));
+    return origin_begin(x, own, own->target.upstream);
+}
+
+static const struct hook hooks[] = {
+    { .phase = PHASE_CONTENT, .run = pass_on },
+    {},
+};
+
+/* --- variables ---------------------------------------------------------------------------------------------- */
+
+static const struct proxy_settings *own_settings(struct exchange *x)
+{
+    return settings_in(x->block, module_index(x->generation, &proxy_module));
+}
+
+static bool get_proxy_host(struct exchange *x, struct span arg, struct span *ret)
+{
+    (void)arg;
+    *ret = own_settings(x)->target.host;
+    return ret->at != NULL;
+}
+
+static bool get_proxy_port(struct exchange *x, struct span arg, struct span *ret)
+{
+    const struct proxy_target *t = &own_settings(x)->target;
+    size_t colon = t->written.len;
+
+    (void)arg;
+    if (t->upstream == NULL)
+        return false;
+    while (colon > 0 && t->written.at[colon - 1] != ':' && t->written.at[colon - 1] != ']')
+        colon--;
+    *ret = colon > 0 && t->written.at[colon - 1] == ':' ? span_from(t->written, colon) : span_of("80");
+    return true;
+}
+
+/* All X-Forwarded-For fields, and the client's address behind them. */
+static bool get_forwarded_for(struct exchange *x, struct span arg, struct span *ret)
+{
+    const struct fields *f = &x->request.fields;
+    struct buf text = { .max = 64 * 1024 };
+
+    (void)arg;
+    for (unsigned i = 0; i < f->count; i++)
+        if (f->at[i].id == FIELD_X_FORWARDED_FOR) {
+            buf_add(&text, f->at[i].value);
+            buf_adds(&text, ", ");
+        }
+    address_print_ip(&x->client_address, &text);
+    *ret = arena_copy(&x->arena, buf_view(&text));
+    buf_done(&text);
+    return true;
+}
+
+static const struct variable variables[] = {
+    { "proxy_host", false, get_proxy_host, "host and port of proxy_pass, without the default port" },
+    { "proxy_port", false, get_proxy_port, "port of proxy_pass" },
+    { "proxy_add_x_forwarded_for", false, get_forwarded_for, "X-Forwarded-For with the client's address added" },
+    {},
+};
+
+const struct module proxy_module = {
+    .name = "proxy",
+    .directives = directives,
+    .variables = variables,
+    .hooks = hooks,
+    .settings_size = sizeof(struct proxy_settings),
+    .check = check,
+    .start = start,
+    .stop = stop,
+};
+
+/* The variables of attempts belong to whoever asks upstreams. */
+const struct module attempts_module = { .name = "attempts", .variables = attempt_variables };

@@ -1,0 +1,136 @@
+/* Name servers: those of `resolver`, else those of the system's resolv.conf, which stands in the bundle. */
+#include "fetch/resolver.h"
+
+#include "conf/types.h"
+
+
+struct resolver_settings {
+    struct resolver_line {
+        struct resolver_options options; /* hosts is set in the worker */
+        bool given;
+    } line;
+    uint64_t timeout; /* ms */
+};
+
+struct block_resolver {
+    const struct conf_block *block;
+    struct resolver *resolver;
+};
+
+struct block_resolvers { /* found by the generation */
+    struct block_resolver *at;
+    unsigned count;
+};
+
+static bool set_option(struct conf_call *call, unsigned word, struct resolver_options *o)
+{
+    struct span text = conf_word(call, word);
+    struct address server;
+
+    if (span_starts(text, "valid="))
+        return conf_read_time(span_from(text, 6), &o->valid_ms) ||
+               conf_refuse(call, word, "invalid parameter: %s", arena_cstr(conf_arena(call), text));
+    if (span_is(text, "ipv4=off") || span_is(text, "ipv6=off")) {
+        *(span_is(text, "ipv4=off") ? &o->ipv4 : &o->ipv6) = false;
+        return o->ipv4 || o->ipv6 || conf_refuse(call, word, "\"ipv4\" and \"ipv6\" cannot both be \"off\"");
+    }
+    if (span_is(text, "ipv4=on") || span_is(text, "ipv6=on"))
+        return true;
+    if (!address_parse(text, 53, &server))
+        return conf_refuse(call, word, "\"%s\": the address of a name server was expected",
+                           arena_cstr(conf_arena(call), text));
+    if (o->server_count == RESOLVER_MOST_SERVERS)
+        return conf_refuse(call, word, "at most %d name servers", RESOLVER_MOST_SERVERS);
+    o->servers[o->server_count++] = server;
+    return true;
+}
+
+static bool set_resolver(struct conf_call *call, void *field)
+{
+    struct resolver_line *line = field;
+
+    line->given = true;
+    line->options = (struct resolver_options){ .ipv4 = true, .ipv6 = true };
+    for (unsigned i = 1; i < conf_count(call); i++)
+        if (!set_option(call, i, &line->options))
+            return false;
+    return line->options.server_count > 0 || conf_refuse(call, 0, "no name servers defined");
+}
+
+static const struct conf_type resolver_type = { .set = set_resolver, .size = sizeof(struct resolver_line) };
+
+enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD };
+
+static const struct directive directives[] = {
+    { "resolver", ANYWHERE, 1, ANY_ARGS, &resolver_type, offsetof(struct resolver_settings, line), NULL, WHOLE,
+      "name servers", 0, NULL },
+    { "resolver_timeout", ANYWHERE, 1, 1, &conf_time, offsetof(struct resolver_settings, timeout), "30s", WHOLE,
+      "for one name", 0, NULL },
+    {},
+};
+
+static struct resolver *make(struct worker *w, const struct generation *g, const struct resolver_settings *own)
+{
+    struct resolver_options options = own->line.options;
+
+    if (!own->line.given) {
+        options = (struct resolver_options){ .ipv4 = true, .ipv6 = true };
+        options.server_count = resolv_conf_servers(g->resolv_conf, options.servers);
+    }
+    options.hosts = g->hosts;
+    options.timeout_ms = own->timeout;
+    return resolver_new(w->loop, &options);
+}
+
+/* Upstream names are resolved with what holds for the servers. */
+static const struct conf_block *reverse_block(const struct generation *g)
+{
+    struct conf_block *const *blocks = g->servers.items;
+
+    for (uint32_t i = 0; i < g->servers.len; i++)
+        if (blocks[i]->context == CTX_SERVER)
+            return blocks[i]->parent;
+    return g->top;
+}
+
+static void start(struct worker *w, struct generation *g, void *settings)
+{
+    struct conf_block *const *blocks = g->servers.items;
+    unsigned module = module_index(g, &resolver_module);
+    struct block_resolvers *all = arena_zalloc(&g->arena, sizeof(*all));
+
+    (void)settings;
+    g->resolver = make(w, g, settings_in(reverse_block(g), module));
+    all->at = arena_alloc(&g->arena, sizeof(*all->at) * (g->servers.len + 1));
+    for (uint32_t i = 0; i < g->servers.len; i++)
+        if (blocks[i]->context == CTX_FORWARD)
+            all->at[all->count++] =
+                (struct block_resolver){ blocks[i], make(w, g, settings_in(blocks[i], module)) };
+    g->forward_resolvers = all;
+}
+
+static void stop(struct worker *w, struct generation *g, void *settings)
+{
+    (void)w, (void)settings;
+    resolver_free(&g->resolver);
+    for (unsigned i = 0; i < g->forward_resolvers->count; i++)
+        resolver_free(&g->forward_resolvers->at[i].resolver);
+}
+
+struct resolver *resolver_of(const struct exchange *x)
+{
+    const struct block_resolvers *all = x->generation->forward_resolvers;
+
+    for (unsigned i = 0; i < all->count; i++)
+        if (all->at[i].block == x->server)
+            return all->at[i].resolver;
+    return x->generation->resolver;
+}
+
+const struct module resolver_module = {
+    .name = "resolver",
+    .directives = directives,
+    .settings_size = sizeof(struct resolver_settings),
+    .start = start,
+    .stop = stop,
+};

@@ -1,0 +1,107 @@
+/* Folders of static files, held open. */
+#include "fetch/root.h"
+
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LONGEST_PATH = 4096, LOOK_AGAIN_MS = 1000 };
+
+struct root_handle {
+    int fd; /* -1: not open */
+    dev_t device;
+    ino_t inode;
+    uint64_t looked; /* ms */
+    struct root_handle *next; /* of the generation's */
+};
+
+static bool set_root(struct conf_call *call, void *field)
+{
+    struct root *r = field;
+
+    if (!template_compile_text(call, 1, conf_prefix_path(call, conf_word(call, 1)), &r->path))
+        return false;
+    r->handle = arena_zalloc(conf_arena(call), sizeof(*r->handle));
+    r->handle->fd = -1;
+    struct generation *g = conf_user(call);
+    r->handle->next = g->roots;
+    g->roots = r->handle;
+    return true;
+}
+
+const struct conf_type root_type = { .set = set_root, .size = sizeof(struct root) };
+
+struct span root_path(struct exchange *x, const struct root *r)
+{
+    struct span path = template_value(x, &r->path);
+
+    return (struct span){ arena_cstr(&x->arena, path), path.len };
+}
+
+static int open_folder(const char *path)
+{
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+static void close_handle(struct root_handle *h)
+{
+    if (h->fd >= 0)
+        close(h->fd);
+    h->fd = -1;
+}
+
+/* A handle that still is what its path names. */
+static int current(struct exchange *x, const struct root *r)
+{
+    struct root_handle *h = r->handle;
+    uint64_t now = exchange_now(x);
+    struct stat st;
+
+    if (h->fd >= 0 && now - h->looked < LOOK_AGAIN_MS)
+        return h->fd;
+    const char *path = root_path(x, r).at;
+    h->looked = now;
+    if (h->fd >= 0 && stat(path, &st) == 0 && st.st_dev == h->device && st.st_ino == h->inode)
+        return h->fd;
+    close_handle(h);
+    int fd = open_folder(path);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) == 0) {
+        h->device = st.st_dev;
+        h->inode = st.st_ino;
+    }
+    h->fd = fd;
+    return fd;
+}
+
+int root_open(struct exchange *x, const struct root *r, struct span uri, int flags)
+{
+    bool literal = template_is_literal(&r->path);
+    int folder;
+
+    while (span_starts(uri, "/"))
+        uri = span_from(uri, 1);
+    if (uri.len == 0)
+        uri = span_of(".");
+    if (uri.len >= LONGEST_PATH || span_find(uri, '\0') < uri.len)
+        return -ENAMETOOLONG;
+    folder = literal ? current(x, r) : open_folder(root_path(x, r).at);
+    if (folder < 0)
+        return folder;
+    int fd = os_open_beneath(folder, arena_cstr(&x->arena, uri), flags);
+    if (!literal)
+        close(folder);
+    return fd;
+}
+
+void roots_close(struct generation *g)
+{
+    for (struct root_handle *h = g->roots; h != NULL; h = h->next)
+        close_handle(h);
+}

@@ -1,0 +1,317 @@
+/* `upstream NAME { server ...; keepalive N; }`. Names of servers are resolved in the worker, after the generation
+ * is built: until then, and if they do not resolve, requests get 502. */
+#include "fetch/upstream/upstream.h"
+
+#include "conf/types.h"
+#include "proto/uri.h"
+
+#include <stdio.h>
+
+enum { MOST_PEERS = 1024, DEFAULT_PORT = 80, RESOLVE_MS = 30000 };
+
+struct upstream_settings {
+    struct conf_list all; /* at the top: of struct upstream *: the blocks */
+    struct conf_list unnamed;
+    struct conf_list servers; /* in a block */
+    uint64_t keepalive;
+    uint64_t keepalive_requests;
+    uint64_t keepalive_time;
+    uint64_t keepalive_timeout;
+};
+
+/* --- rows ----------------------------------------------------------------------------------------- */
+
+static bool read_host(struct span text, struct upstream_server *ret)
+{
+    struct host host;
+
+    if (!host_parse(text, &host) || (host.port == 0 && host.port_text.len > 0))
+        return false;
+    ret->host = host.name;
+    ret->port = host.port ? host.port : DEFAULT_PORT;
+    if (host.literal && !address_parse_ip(host.name, &ret->address))
+        return false;
+    ret->address.port = ret->port;
+    return true;
+}
+
+static bool read_number(struct conf_call *call, unsigned word, struct span value, uint64_t *ret)
+{
+    return conf_read_number(value, 1000000, ret) ||
+           conf_refuse(call, word, "invalid parameter \"%s\"",
+                       arena_cstr(conf_arena(call), conf_word(call, word)));
+}
+
+static bool read_parameter(struct conf_call *call, unsigned word, struct upstream_server *s)
+{
+    struct span text = conf_word(call, word);
+    const char *shown = arena_cstr(conf_arena(call), text);
+
+    if (span_is(text, "backup"))
+        s->backup = true;
+    else if (span_is(text, "down"))
+        s->down = true;
+    else if (span_starts(text, "weight="))
+        return read_number(call, word, span_from(text, 7), &s->weight) &&
+               (s->weight > 0 || conf_refuse(call, word, "invalid parameter \"%s\"", shown));
+    else if (span_starts(text, "max_fails="))
+        return read_number(call, word, span_from(text, 10), &s->max_fails);
+    else if (span_starts(text, "max_conns="))
+        return read_number(call, word, span_from(text, 10), &s->max_conns);
+    else if (span_starts(text, "fail_timeout="))
+        return conf_read_time(span_from(text, 13), &s->fail_timeout) ||
+               conf_refuse(call, word, "invalid parameter \"%s\"", shown);
+    else if (span_is(text, "resolve") || span_is(text, "drain") || span_starts(text, "service=") ||
+             span_starts(text, "route=") || span_starts(text, "slow_start="))
+        return conf_refuse(call, word, "\"%s\" is known, not supported yet", shown);
+    else
+        return conf_refuse(call, word, "invalid parameter \"%s\"", shown);
+    return true;
+}
+
+static bool set_server(struct conf_call *call, void *field)
+{
+    struct upstream_server s = {
+        .weight = 1, .max_fails = 1, .fail_timeout = 10000, .place = conf_place(call, 1)
+    };
+    struct span text = conf_word(call, 1);
+
+    if (span_starts(text, "unix:"))
+        return conf_refuse(call, 1, "\"unix:\" is known, not supported yet");
+    if (!read_host(text, &s))
+        return conf_refuse(call, 1, "invalid host in upstream \"%s\"", arena_cstr(conf_arena(call), text));
+    for (unsigned i = 2; i < conf_count(call); i++)
+        if (!read_parameter(call, i, &s))
+            return false;
+    return conf_list_add(call, field, &s, sizeof(s));
+}
+
+static struct upstream_settings *top_settings(struct generation *g, struct conf_block *b)
+{
+    while (b->parent != NULL)
+        b = b->parent;
+    return settings_in(b, module_index(g, &upstream_module));
+}
+
+static struct upstream *find(const struct conf_list *list, struct span name)
+{
+    struct upstream *const *all = list->items;
+
+    for (uint32_t i = 0; i < list->len; i++)
+        if (span_same_caseless(all[i]->name, name))
+            return all[i];
+    return NULL;
+}
+
+static bool set_upstream(struct conf_call *call, void *field)
+{
+    struct generation *g = conf_user(call);
+    struct upstream_settings *top = top_settings(g, call->block);
+    struct upstream_settings *own = settings_in(call->inner, module_index(g, &upstream_module));
+    struct upstream *u = arena_zalloc(conf_arena(call), sizeof(*u));
+
+    (void)field;
+    u->name = conf_word(call, 1);
+    u->place = conf_place(call, 1);
+    if (find(&top->all, u->name) != NULL)
+        return conf_refuse(call, 1, "duplicate upstream \"%s\"", arena_cstr(conf_arena(call), u->name));
+    if (own->servers.len == 0)
+        return conf_refuse(call, 0, "no servers are inside upstream");
+    u->named = true;
+    u->servers = own->servers;
+    u->limits = (struct pool_limits){ own->keepalive, own->keepalive_requests, own->keepalive_time,
+                                      own->keepalive_timeout };
+    return conf_list_add(call, &top->all, &u, sizeof(u));
+}
+
+static const struct conf_type server_line = { .set = set_server, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type upstream_block = { .set = set_upstream, .many = true };
+
+#define FIELD(name) offsetof(struct upstream_settings, name)
+
+static const struct directive directives[] = {
+    { "upstream", CTX_HTTP, 1, 1, &upstream_block, 0, NULL, NONE, "a group of servers", CTX_UPSTREAM, NULL },
+    { "server", CTX_UPSTREAM, 1, ANY_ARGS, &server_line, FIELD(servers), NULL, NONE, "one of the group", 0,
+      NULL },
+    { "keepalive", CTX_UPSTREAM, 1, 1, &conf_number, FIELD(keepalive), "32", NONE,
+      "idle connections kept for the group, in each worker", 0, NULL },
+    { "keepalive_requests", CTX_UPSTREAM, 1, 1, &conf_number, FIELD(keepalive_requests), "1000", NONE,
+      "requests on one connection", 0, NULL },
+    { "keepalive_time", CTX_UPSTREAM, 1, 1, &conf_time, FIELD(keepalive_time), "1h", NONE,
+      "age after which a connection is not kept", 0, NULL },
+    { "keepalive_timeout", CTX_UPSTREAM, 1, 1, &conf_time, FIELD(keepalive_timeout), "60s", NONE,
+      "how long an idle connection is kept", 0, NULL },
+    {},
+};
+
+/* --- groups without a name -------------------------------------------------------------------------- */
+
+struct upstream *upstream_named(struct generation *g, struct span name)
+{
+    struct upstream_settings *top = settings_in(g->top, module_index(g, &upstream_module));
+
+    return find(&top->all, name);
+}
+
+struct upstream *upstream_for(struct conf_call *call, unsigned word, struct span host_port,
+                              const struct pool_limits *limits)
+{
+    struct upstream *u = arena_zalloc(conf_arena(call), sizeof(*u));
+    struct upstream_server s = {
+        .weight = 1, .max_fails = 1, .fail_timeout = 10000, .place = conf_place(call, word)
+    };
+
+    if (!read_host(host_port, &s)) {
+        conf_refuse(call, word, "invalid host in upstream \"%s\"", arena_cstr(conf_arena(call), host_port));
+        return NULL;
+    }
+    u->name = host_port;
+    u->place = s.place;
+    u->limits = *limits;
+    return conf_list_add(call, &u->servers, &s, sizeof(s)) ? u : NULL;
+}
+
+/* --- in a worker -------------------------------------------------------------------------------------- */
+
+static char *print_name(struct generation *g, const struct address *a)
+{
+    struct buf text;
+
+    buf_init(&text, 128, NULL);
+    address_print(a, &text);
+    char *name = arena_cstr(&g->arena, buf_view(&text));
+    buf_done(&text);
+    return name;
+}
+
+static void add_peer(struct generation *g, struct upstream *u, const struct upstream_server *s,
+                     const struct address *a)
+{
+    if (u->peer_count >= MOST_PEERS)
+        return;
+    struct peer *peer = &u->peers[u->peer_count++];
+
+    *peer = (struct peer){ .server = s, .address = *a, .name = print_name(g, a) };
+    peer->address.port = s->port;
+    peer->state = pool_peer(u->pool, &peer->address);
+    if (peer->state->effective_weight == 0)
+        peer->state->effective_weight = (int64_t)s->weight;
+    u->backups += s->backup;
+}
+
+static void add_resolved(struct worker *w, struct generation *g, struct upstream *u,
+                         const struct upstream_server *s)
+{
+    struct resolve_result *found = arena_alloc(&g->arena, sizeof(*found));
+    enum io io = resolver_lookup(g->resolver, s->host, loop_now(w->loop) + RESOLVE_MS, found);
+
+    if (io == IO_OK && found->fault == RESOLVE_FOUND) {
+        for (unsigned i = 0; i < found->count; i++) {
+            struct address a = found->addresses[i];
+
+            a.port = s->port;
+            add_peer(g, u, s, &a);
+        }
+        return;
+    }
+    errlog_write(w->log, LEVEL_WARN, 0, 0, "host not found in upstream \"%.*s\" in %.*s:%u", (int)s->host.len,
+                 s->host.at, (int)place_file(g, s->place).len, place_file(g, s->place).at, s->place.line);
+}
+
+struct resolving {
+    struct worker *worker;
+    struct generation *generation;
+    struct upstream *upstream;
+};
+
+/* Fills in the group again with what its names give, in the order of the lines. */
+static void resolve_names(void *arg)
+{
+    struct resolving *r = arg;
+    struct upstream *u = r->upstream;
+    const struct upstream_server *servers = u->servers.items;
+    struct upstream made = *u;
+
+    made.peers = arena_alloc(&r->generation->arena, sizeof(struct peer) * MOST_PEERS);
+    made.peer_count = made.backups = 0;
+    for (uint32_t i = 0; i < u->servers.len; i++) {
+        if (servers[i].address.family != AF_UNSPEC)
+            add_peer(r->generation, &made, &servers[i], &servers[i].address);
+        else
+            add_resolved(r->worker, r->generation, &made, &servers[i]);
+    }
+    *u = made;
+    r->generation->starting--;
+    generation_unref(&r->generation);
+}
+
+static void start_one(struct worker *w, struct generation *g, struct upstream *u)
+{
+    const struct upstream_server *servers = u->servers.items;
+    struct buf key;
+    bool names = false;
+
+    buf_init(&key, 1024, NULL);
+    buf_adds(&key, u->named ? "r upstream " : "r address ");
+    buf_add(&key, u->name);
+    u->pool = pool_get(w, buf_view(&key), &u->limits);
+    buf_done(&key);
+    u->peers = arena_alloc(&g->arena, sizeof(struct peer) * (u->servers.len + 1));
+    for (uint32_t i = 0; i < u->servers.len; i++) {
+        if (servers[i].address.family != AF_UNSPEC)
+            add_peer(g, u, &servers[i], &servers[i].address);
+        else
+            names = true;
+    }
+    if (!names)
+        return;
+    struct resolving *r = arena_alloc(&g->arena, sizeof(*r));
+    *r = (struct resolving){ w, generation_ref(g), u };
+    g->starting++;
+    if (fiber_spawn(&w->loop->fibers, NULL, resolve_names, r) < 0) {
+        g->starting--;
+        generation_unref(&r->generation);
+    }
+}
+
+void upstream_register(struct generation *g, struct upstream *u)
+{
+    struct upstream_settings *top = settings_in(g->top, module_index(g, &upstream_module));
+
+    generation_list_add(g, &top->unnamed, &u, sizeof(u));
+}
+
+static void for_all(struct upstream_settings *top, void (*fn)(struct worker *, struct generation *, struct upstream *),
+                    struct worker *w, struct generation *g)
+{
+    struct upstream **named = top->all.items, **unnamed = top->unnamed.items;
+
+    for (uint32_t i = 0; i < top->all.len; i++)
+        fn(w, g, named[i]);
+    for (uint32_t i = 0; i < top->unnamed.len; i++)
+        fn(w, g, unnamed[i]);
+}
+
+static void stop_one(struct worker *w, struct generation *g, struct upstream *u)
+{
+    (void)w, (void)g;
+    pool_unuse(u->pool);
+}
+
+static void start(struct worker *w, struct generation *g, void *settings)
+{
+    for_all(settings, start_one, w, g);
+}
+
+static void stop(struct worker *w, struct generation *g, void *settings)
+{
+    for_all(settings, stop_one, w, g);
+}
+
+const struct module upstream_module = {
+    .name = "upstream",
+    .directives = directives,
+    .settings_size = sizeof(struct upstream_settings),
+    .start = start,
+    .stop = stop,
+};
