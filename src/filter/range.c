@@ -1,0 +1,72 @@
+/* Ranges (RFC 9110 14, nginx-semantics 6.9): a source that can give a piece of itself is narrowed. Several parts in one
+ * answer are not made yet: such a request gets the whole. */
+#include "proto/range.h"
+
+#include "exchange/exchange.h"
+#include "filter/range.h"
+#include "proto/date.h"
+
+#include <stdio.h>
+
+/* If-Range: only if what the client has is this very version. */
+static bool is_same_version(const struct exchange *x)
+{
+    const struct field *given = fields_find(&x->request.fields, FIELD_IF_RANGE);
+    const struct field *etag = fields_find(&x->response.fields, FIELD_ETAG);
+    int64_t when;
+
+    if (given == NULL)
+        return true;
+    if (span_ends(given->value, "\""))
+        return etag != NULL && !span_starts(given->value, "W/") && span_same(given->value, etag->value);
+    return http_date_parse(given->value, &when) && when == x->response.last_modified;
+}
+
+static void add_content_range(struct exchange *x, unsigned long long a,
+                              unsigned long long b)
+{
+    char *text = arena_alloc(&x->arena, 96);
+    int len = snprintf(text, 96, "bytes %llu-%llu/%llu", a, b, (unsigned long long)x->response.length);
+
+    response_add(x, "Content-Range", (struct span){ text, (size_t)len });
+}
+
+static void answer_416(struct exchange *x)
+{
+    char *text = arena_alloc(&x->arena, 64);
+    int len = snprintf(text, 64, "bytes */%llu", (unsigned long long)x->response.length);
+
+    exchange_refuse(x, 416, NULL);
+    response_add(x, "Content-Range", (struct span){ text, (size_t)len });
+}
+
+static bool wants(struct exchange *x, const void *settings)
+{
+    const struct field *asked = fields_find(&x->request.fields, FIELD_RANGE);
+    struct range_part part;
+    unsigned count = 0;
+
+    (void)settings;
+    if (asked == NULL || x->response.status != 200 || !x->response.accept_ranges ||
+        x->source->ops->narrow == NULL || x->response.length == LENGTH_UNKNOWN || !is_same_version(x))
+        return false;
+    switch (range_parse(asked->value, x->response.length, &part, 1, &count)) {
+    case RANGE_WHOLE:
+        break;
+    case RANGE_UNSATISFIABLE:
+        answer_416(x);
+        break;
+    case RANGE_PARTS:
+        add_content_range(x, part.first, part.last);
+        x->response.status = 206;
+        x->response.accept_ranges = false;
+        x->response.length = part.last - part.first + 1;
+        x->source->ops->narrow(x->source, part.first, x->response.length);
+        break;
+    }
+    return false;
+}
+
+static const struct filter filter = { .slot = SLOT_RANGE, .wants = wants };
+
+const struct module range_module = { .name = "range", .filter = &filter };

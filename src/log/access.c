@@ -1,0 +1,317 @@
+/* Access logs (nginx-semantics 10): formats are templates; each value is escaped, so that a peer's bytes never end a
+ * line or leave their quotes. */
+#include "log/access.h"
+
+#include "exchange/exchange.h"
+#include "exchange/template.h"
+#include "log/sink.h"
+
+
+enum escape { ESCAPE_DEFAULT, ESCAPE_JSON, ESCAPE_NONE };
+
+struct log_format {
+    struct span name;
+    struct template text;
+    unsigned escape; /* enum escape */
+};
+
+struct access_log { /* one line `access_log PATH FORMAT` */
+    struct span path; /* absolute */
+    struct span format_name;
+    const struct log_format *format;
+    struct log_sink *sink; /* in a worker */
+    struct place place;
+    struct template condition; /* if= */
+};
+
+struct log_settings {
+    struct conf_list formats; /* of struct log_format; at the top and in http */
+    struct access_lines {
+        struct conf_list logs; /* of struct access_log */
+        bool off;
+    } access;
+    const struct access_log *forward; /* at the top: the forward face's own; NULL: none */
+};
+
+static const char combined[] = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+                               "\"$http_referer\" \"$http_user_agent\"";
+/* Squid's columns; what has no value yet stands as `-`. */
+static const char squid[] = "$msec $request_msec $remote_addr $forward_result/$status $bytes_sent $request_method "
+                            "$forward_url - $forward_hierarchy $sent_http_content_type";
+
+/* --- rows -------------------------------------------------------------------------------------------------- */
+
+static bool set_format(struct conf_call *call, void *field)
+{
+    struct log_format format = { .name = conf_word(call, 1) };
+    unsigned first = 2;
+    struct buf text;
+
+    if (span_starts(conf_word(call, 2), "escape=")) {
+        struct span kind = span_from(conf_word(call, 2), 7);
+
+        if (!span_is(kind, "default") && !span_is(kind, "json") && !span_is(kind, "none"))
+            return conf_refuse(call, 2, "unknown log format escaping \"%s\"", arena_cstr(conf_arena(call), kind));
+        format.escape = span_is(kind, "json") ? ESCAPE_JSON : span_is(kind, "none") ? ESCAPE_NONE : ESCAPE_DEFAULT;
+        first = 3;
+    }
+    buf_init(&text, 64 * 1024, NULL);
+    for (unsigned i = first; i < conf_count(call); i++)
+        buf_add(&text, conf_word(call, i));
+    struct span joined = arena_copy(conf_arena(call), buf_view(&text));
+    buf_done(&text);
+    return template_compile_text(call, first, joined, &format.text) &&
+           conf_list_add(call, field, &format, sizeof(format));
+}
+
+static bool read_option(struct conf_call *call, unsigned word, struct access_log *log)
+{
+    struct span text = conf_word(call, word);
+
+    if (span_starts(text, "if="))
+        return template_compile_text(call, word, span_from(text, 3), &log->condition);
+    if (span_starts(text, "buffer=") || span_starts(text, "flush=") || span_starts(text, "gzip"))
+        return conf_refuse(call, word, "\"%s\" is known, not supported yet",
+                           arena_cstr(conf_arena(call), text));
+    return conf_refuse(call, word, "invalid parameter \"%s\"", arena_cstr(conf_arena(call), text));
+}
+
+static bool set_access_log(struct conf_call *call, void *field)
+{
+    struct access_lines *lines = field;
+    struct access_log log = { .place = conf_place(call, 0) };
+    struct span path = conf_word(call, 1);
+
+    if (span_is(path, "off") && conf_count(call) == 2) {
+        lines->off = true;
+        return true;
+    }
+    if (span_starts(path, "syslog:") || span_find(path, '$') < path.len)
+        return conf_refuse(call, 1, "\"%s\": syslog and variables in a log's path are known, not supported yet",
+                           arena_cstr(conf_arena(call), path));
+    log.path = span_is(path, "stderr") ? path : conf_prefix_path(call, path);
+    if (conf_count(call) > 2)
+        log.format_name = conf_word(call, 2);
+    else
+        log.format_name = span_of(call->block->context == CTX_FORWARD ? "squid" : "combined");
+    for (unsigned i = 3; i < conf_count(call); i++)
+        if (!read_option(call, i, &log))
+            return false;
+    return conf_list_add(call, &lines->logs, &log, sizeof(log));
+}
+
+static const struct conf_type format_line = { .set = set_format, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type access_line = { .set = set_access_log,
+                                              .size = sizeof(struct access_lines),
+                                              .many = true };
+
+static const struct directive directives[] = {
+    { "log_format", CTX_HTTP | CTX_FORWARD, 2, ANY_ARGS, &format_line, offsetof(struct log_settings, formats), NULL,
+      WHOLE, "a named format of log lines", 0, NULL },
+    { "access_log", CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD, 1, ANY_ARGS, &access_line,
+      offsetof(struct log_settings, access), "logs/access.log combined", WHOLE, "where each exchange is logged", 0,
+      NULL },
+    {},
+};
+
+/* --- formats by name ------------------------------------------------------------------------------------------ */
+
+static const struct log_format *find_format(const struct log_settings *own, struct span name)
+{
+    const struct log_format *all = own->formats.items;
+
+    for (uint32_t i = 0; i < own->formats.len; i++)
+        if (span_same(all[i].name, name))
+            return &all[i];
+    return NULL;
+}
+
+static const struct log_format *built_in(struct conf *conf, struct conf_block *block, struct span name)
+{
+    struct log_format *format = arena_zalloc(conf_arena_of(conf), sizeof(*format));
+    struct conf_call call = { .conf = conf, .block = block };
+    const char *text = span_is(name, "combined") ? combined : span_is(name, "squid") ? squid : NULL;
+
+    if (text == NULL || !template_compile_text(&call, 0, span_of(text), &format->text))
+        return NULL;
+    return format;
+}
+
+/* `log_format` may stand behind the `access_log` that names it. */
+static const struct log_format *format_for(struct conf *conf, struct conf_block *block, struct span name)
+{
+    unsigned module = module_index(conf_user_of(conf), &access_log_module);
+
+    for (const struct conf_block *b = block; b != NULL; b = b->parent) {
+        const struct log_format *found = find_format(settings_in(b, module), name);
+
+        if (found != NULL)
+            return found;
+    }
+    return built_in(conf, block, name);
+}
+
+/* Another file in the same folder, ended by a zero. */
+static struct span sibling(struct arena *arena, struct span path, const char *name)
+{
+    size_t folder = path.len;
+    struct buf text;
+
+    while (folder > 0 && path.at[folder - 1] != '/')
+        folder--;
+    buf_init(&text, 8192, NULL);
+    buf_add(&text, span_first(path, folder));
+    buf_adds(&text, name);
+    struct span made = { arena_cstr(arena, buf_view(&text)), text.len };
+    buf_done(&text);
+    return made;
+}
+
+static bool check(struct conf *conf, struct conf_block *block, void *settings)
+{
+    struct log_settings *own = settings;
+    struct access_log *logs = own->access.logs.items;
+
+    for (uint32_t i = 0; i < own->access.logs.len; i++) {
+        logs[i].format = format_for(conf, block, logs[i].format_name);
+        if (!span_is(logs[i].path, "stderr"))
+            generation_list_add(conf_user_of(conf), &((struct generation *)conf_user_of(conf))->log_paths,
+                                &logs[i].path, sizeof(logs[i].path));
+        if (logs[i].format == NULL)
+            return conf_complain(conf, logs[i].place, "unknown log format \"%.*s\"",
+                                 (int)logs[i].format_name.len, logs[i].format_name.at);
+    }
+    struct generation *g = conf_user_of(conf);
+    generation_list_add(g, &g->access_logs, &own->access.logs, sizeof(own->access.logs));
+    return true;
+}
+
+/* Where nothing is said, the forward face has a log of its own (forward-semantics 8). */
+static bool init(struct generation *g, struct conf *conf, void *settings)
+{
+    struct log_settings *top = settings;
+    struct access_log *own = arena_zalloc(&g->arena, sizeof(*own));
+    const struct access_log *standard = top->access.logs.items;
+    struct conf_list list = { .items = own, .len = 1, .room = 1, .size = sizeof(*own) };
+
+    if (top->access.logs.len == 0 || standard->place.line != 0 || g->forward_port == 0)
+        return true;
+    *own = *standard;
+    own->path = sibling(&g->arena, standard->path, "forward.log");
+    own->format = built_in(conf, g->top, span_of("squid"));
+    top->forward = own;
+    generation_list_add(g, &g->access_logs, &list, sizeof(list));
+    return own->format != NULL;
+}
+
+/* Opens what lines will be written to; rights are not yet dropped. */
+static void start(struct worker *w, struct generation *g, void *settings)
+{
+    const struct conf_list *lists = g->access_logs.items;
+
+    (void)settings;
+    for (uint32_t i = 0; i < g->access_logs.len; i++) {
+        struct access_log *logs = lists[i].items;
+
+        for (uint32_t j = 0; j < lists[i].len; j++) {
+            int error = 0;
+
+            if (logs[j].sink == NULL)
+                logs[j].sink = sink_open(w, logs[j].path, &error);
+            if (logs[j].sink == NULL)
+                sinks_note_failure(w, logs[j].path, -error);
+        }
+    }
+}
+
+/* --- writing ---------------------------------------------------------------------------------------------------- */
+
+static void add_default(struct span value, bool set, struct buf *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    if (!set)
+        buf_add_byte(out, '-');
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.at[i];
+
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+            buf_add_byte(out, (char)c);
+        } else {
+            char text[4] = { '\\', 'x', digits[c >> 4], digits[c & 15] };
+            buf_add(out, (struct span){ text, 4 });
+        }
+    }
+}
+
+static void add_json(struct span value, bool set, struct buf *out)
+{
+    (void)set;
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.at[i];
+        const char *short_form = c == '"'    ? "\\\""
+                                 : c == '\\' ? "\\\\"
+                                 : c == '\n' ? "\\n"
+                                 : c == '\r' ? "\\r"
+                                 : c == '\t' ? "\\t"
+                                 : c == '\b' ? "\\b"
+                                 : c == '\f' ? "\\f"
+                                             : NULL;
+
+        if (short_form != NULL)
+            buf_adds(out, short_form);
+        else if (c < 0x20)
+            buf_addf(out, "\\u%04X", c);
+        else
+            buf_add_byte(out, (char)c);
+    }
+}
+
+static void add_raw(struct span value, bool set, struct buf *out)
+{
+    (void)set;
+    buf_add(out, value);
+}
+
+static void (*const printers[])(struct span, bool, struct buf *) = {
+    [ESCAPE_DEFAULT] = add_default, [ESCAPE_JSON] = add_json, [ESCAPE_NONE] = add_raw
+};
+
+static bool is_wanted(struct exchange *x, const struct access_log *log)
+{
+    struct span value;
+
+    if (!log->condition.is_set)
+        return true;
+    value = template_value(x, &log->condition);
+    return value.len > 0 && !span_is(value, "0");
+}
+
+static void write_line(struct exchange *x, const void *settings)
+{
+    const struct log_settings *own = settings;
+    const struct access_log *logs = own->access.logs.items;
+
+    for (uint32_t i = 0; i < own->access.logs.len && !own->access.off; i++) {
+        const struct access_log *log = &logs[i];
+
+        if (log->place.line == 0 && own->forward != NULL && exchange_is_forward(x))
+            log = own->forward;
+        if (log->sink == NULL || !is_wanted(x, log))
+            continue;
+        struct buf *out = sink_buffer(log->sink);
+        template_each(x, &log->format->text, out, printers[log->format->escape]);
+        buf_add_byte(out, '\n');
+        sink_line(log->sink);
+    }
+}
+
+const struct module access_log_module = {
+    .name = "access_log",
+    .directives = directives,
+    .log = write_line,
+    .settings_size = sizeof(struct log_settings),
+    .check = check,
+    .init = init,
+    .start = start,
+};
