@@ -1,0 +1,32 @@
+#ifndef RUN_BUNDLE_H
+#define RUN_BUNDLE_H
+
+#include "conf/build.h"
+
+/* The bundle: the configuration and every file that it names, in one sealed memory file. Workers build their settings from
+ * it alone; start, reload and respawn are one path.
+ *
+ *     head | entries: kind, result, name, data | names and data
+ */
+struct bundle_request {
+    struct span file;    /* the main configuration file, absolute */
+    struct span text;    /* if at is not NULL: the configuration itself */
+    struct span prefix;  /* ends with `/` */
+    struct span globals; /* of -g */
+};
+
+/* Reads and checks everything. A descriptor of the sealed memory file, or -1; messages are appended to `messages`
+ * (errors and warnings, each as conf_print_message makes it). */
+int bundle_build(const struct bundle_request *request, struct buf *messages);
+
+/* The bundle as a source, mapped read-only. `s` must stay where it is until bundle_close. 0 or -errno. */
+struct bundle_source {
+    struct conf_source source;
+    struct span map;
+    struct bundle_request request; /* points into the map */
+};
+int bundle_open(struct bundle_source *s, int fd);
+/* Unmaps, unless a generation has taken the map over. */
+void bundle_close(struct bundle_source *s);
+
+#endif

@@ -1,0 +1,50 @@
+/* The command line: from words to a task. */
+#include "run/cli.h"
+
+#include "run/service.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+
+static int show_version(bool how)
+{
+    fputs("bifrons version: bifrons/" BIFRONS_VERSION "\n", stderr);
+    if (how)
+        fprintf(stderr,
+                "built with %s\nTLS SNI support enabled\nconfiguration language: nginx/1.31\n"
+                "configure arguments: --prefix=/var/lib/bifrons --conf-path=/etc/bifrons/bifrons.conf "
+                "--with-http_ssl_module\n",
+                OpenSSL_version(OPENSSL_VERSION));
+    return 0;
+}
+
+static int perform(const struct options *o)
+{
+    switch (o->task) {
+    case TASK_RUN:
+        return service_run(o);
+    case TASK_TEST:
+        return service_test(o);
+    case TASK_VERSION:
+        return show_version(false);
+    case TASK_BUILD_INFO:
+        return show_version(true);
+    case TASK_HELP:
+        options_help();
+        return 0;
+    case TASK_FAIL:
+        return 1;
+    }
+    return 1;
+}
+
+int cli_main(int argc, char **argv)
+{
+    struct arena arena;
+
+    arena_init(&arena, 16 * 1024, NULL);
+    struct options o = options_read(argc, argv, &arena);
+    int code = perform(&o);
+    arena_done(&arena);
+    return code;
+}

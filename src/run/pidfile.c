@@ -1,0 +1,108 @@
+/* The pid file and the process that removes it. */
+#include "run/pidfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LONGEST_PATH = 1024 };
+
+static bool complain(struct buf *messages, const char *path)
+{
+    buf_addf(messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, errno, strerrordesc_np(errno));
+    return false;
+}
+
+static bool write_number(const char *path)
+{
+    char text[32];
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+    if (fd < 0)
+        return false;
+    int len = snprintf(text, sizeof(text), "%d\n", getpid());
+    bool good = write(fd, text, (size_t)len) == len;
+    close(fd);
+    return good;
+}
+
+/* Only if the file still is ours: another instance may have written its own. */
+static void remove_if_ours(const char *path, pid_t owner)
+{
+    char text[32] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return;
+    ssize_t len = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    char own[32];
+    int own_len = snprintf(own, sizeof(own), "%d\n", owner);
+    if (len == own_len && memcmp(text, own, (size_t)len) == 0)
+        unlink(path);
+}
+
+static void keep(const char *path, pid_t owner, int leash)
+{
+    char byte;
+
+    prctl(PR_SET_NAME, "bifrons-pidfile", 0, 0, 0);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    if (close_range(3, (unsigned)leash - 1, 0) == 0 && close_range((unsigned)leash + 1, ~0u, 0) == 0)
+        while (read(leash, &byte, 1) < 0 && errno == EINTR)
+            continue;
+    remove_if_ours(path, owner);
+    _exit(0);
+}
+
+bool pidfile_write(struct span path, struct pidfile *ret, struct buf *messages)
+{
+    char name[LONGEST_PATH];
+    pid_t owner = getpid();
+    int ends[2];
+
+    *ret = (struct pidfile){ .leash = -1 };
+    if (!span_to_cstr(path, sizeof(name), name))
+        return complain(messages, "pid");
+    if (!write_number(name) || pipe2(ends, O_CLOEXEC) < 0)
+        return complain(messages, name);
+    if (ends[0] < 4) { /* the keeper closes from 3 on */
+        int moved = fcntl(ends[0], F_DUPFD_CLOEXEC, 4);
+
+        close(ends[0]);
+        ends[0] = moved;
+    }
+    pid_t keeper = fork();
+    if (keeper == 0) {
+        close(ends[1]);
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+        keep(name, owner, ends[0]);
+    }
+    close(ends[0]);
+    if (keeper < 0) {
+        close(ends[1]);
+        unlink(name);
+        return complain(messages, name);
+    }
+    *ret = (struct pidfile){ .leash = ends[1], .keeper = keeper };
+    return true;
+}
+
+void pidfile_remove(struct pidfile *p)
+{
+    if (p->leash < 0)
+        return;
+    close(p->leash);
+    p->leash = -1;
+    while (waitpid(p->keeper, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}

@@ -1,0 +1,17 @@
+#ifndef RUN_PIDFILE_H
+#define RUN_PIDFILE_H
+
+#include "base/buf.h"
+
+/* The pid file: there while the sockets listen. A small process that keeps the rights of who made it waits for our end, however it
+ * comes, and removes the file: a worker that has become another user could not. */
+struct pidfile {
+    int leash; /* closed at our end; -1: no file */
+    int keeper;
+};
+
+bool pidfile_write(struct span path, struct pidfile *ret, struct buf *messages);
+/* Removes it, and waits until it is gone. */
+void pidfile_remove(struct pidfile *p);
+
+#endif

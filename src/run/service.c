@@ -1,0 +1,417 @@
+/* The service from start to end: one worker in the foreground.
+ *
+ *     bundle -> generation -> sockets, logs, folders -> drop rights -> serve -> drain -> end
+ */
+#include "run/service.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "exchange/exchange.h"
+#include "fetch/tunnel.h"
+#include "fetch/upstream/pool.h"
+#include "log/sink.h"
+#include "run/generation_build.h"
+#include "run/main_settings.h"
+#include "run/pidfile.h"
+#include "run/privileges.h"
+#include "run/signals.h"
+#include "run/sockets.h"
+#include "serve/serve.h"
+#include "tls/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MOST_FIBERS = 30000, SPARE_DESCRIPTORS = 32, CHECK_END_MS = 16, START_MS = 1000 };
+
+static const char default_file[] = "/etc/bifrons/bifrons.conf";
+
+struct service {
+    struct worker worker;
+    struct loop loop;
+    struct errlog log;
+    struct signals signals;
+    struct timer end_check;
+    struct timer ready_check;
+    struct sockets sockets;
+    struct pidfile pidfile;
+    struct generation *generation;
+    struct buf messages;
+    const struct options *options;
+    uint64_t give_up; /* ms: the end comes at the latest */
+    bool ending;
+};
+
+/* --- what to build --------------------------------------------------------------------------------------------- */
+
+static struct span absolute(struct arena *arena, struct span path, struct span folder)
+{
+    struct buf made;
+
+    buf_init(&made, 8192, NULL);
+    if (!span_starts(path, "/"))
+        buf_add(&made, folder);
+    buf_add(&made, path);
+    struct span kept = { arena_cstr(arena, buf_view(&made)), buf_view(&made).len };
+    buf_done(&made);
+    return kept;
+}
+
+static struct span with_slash(struct arena *arena, struct span path)
+{
+    struct buf made;
+
+    buf_init(&made, 8192, NULL);
+    buf_add(&made, path);
+    if (!span_ends(path, "/"))
+        buf_add_byte(&made, '/');
+    struct span kept = { arena_cstr(arena, buf_view(&made)), buf_view(&made).len };
+    buf_done(&made);
+    return kept;
+}
+
+static struct span current_folder(struct arena *arena)
+{
+    char path[1024];
+
+    if (getcwd(path, sizeof(path)) == NULL)
+        return span_of("/");
+    return with_slash(arena, arena_copy(arena, span_of(path)));
+}
+
+/* An ordinary user has a folder of state of his own. */
+static struct span default_prefix(struct arena *arena)
+{
+    const char *home = getenv("HOME");
+
+    if (geteuid() == 0 || home == NULL || home[0] != '/')
+        return span_of("/var/lib/bifrons/");
+    return absolute(arena, span_of(".local/state/bifrons/"), with_slash(arena, span_of(home)));
+}
+
+/* -e stands before what the file says. */
+static struct span globals_of(const struct options *o)
+{
+    struct buf text;
+
+    if (o->error_log.len == 0)
+        return o->globals;
+    buf_init(&text, 64 * 1024, NULL);
+    buf_addf(&text, "error_log %.*s info;", (int)o->error_log.len, o->error_log.at);
+    buf_add(&text, o->globals);
+    struct span kept = arena_copy(o->arena, buf_view(&text));
+    buf_done(&text);
+    return kept;
+}
+
+static struct bundle_request request_of(const struct options *o)
+{
+    struct span folder = current_folder(o->arena);
+    struct bundle_request r = { .text = o->text, .globals = globals_of(o) };
+
+    r.prefix = o->prefix.len > 0 ? with_slash(o->arena, absolute(o->arena, o->prefix, folder))
+                                 : default_prefix(o->arena);
+    if (o->quick)
+        r.file = o->file;
+    else
+        r.file = o->file.len > 0 ? absolute(o->arena, o->file, o->prefix.len > 0 ? r.prefix : folder)
+                                 : span_of(default_file);
+    return r;
+}
+
+/* A file of that name below the prefix is meant by `-p P -c F`; one in the current folder is taken, too. */
+static void prefer_existing(const struct options *o, struct bundle_request *r)
+{
+    if (o->quick || o->file.len == 0 || o->prefix.len == 0 || access(r->file.at, F_OK) == 0)
+        return;
+    struct span other = absolute(o->arena, o->file, current_folder(o->arena));
+    if (access(other.at, F_OK) == 0)
+        r->file = other;
+}
+
+static void print_messages(struct buf *messages)
+{
+    struct span text = buf_view(messages);
+
+    fwrite(text.at, 1, text.len, stderr);
+    fflush(stderr);
+    buf_clear(messages);
+}
+
+/* --- the error log ----------------------------------------------------------------------------------------------- */
+
+static bool open_error_log(struct service *s)
+{
+    const struct main_settings *main = main_settings_of(s->generation);
+    char path[1024];
+
+    s->log = (struct errlog){ .fd = STDERR_FILENO, .level = main->error_log.level };
+    if (span_is(main->error_log.path, "stderr"))
+        return true;
+    if (!span_to_cstr(main->error_log.path, sizeof(path), path))
+        return false;
+    s->log.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    if (s->log.fd >= 0)
+        return true;
+    buf_addf(&s->messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, errno, strerrordesc_np(errno));
+    return false;
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------- */
+
+static bool is_over(const struct service *s)
+{
+    return s->worker.live_connections == 0 && s->worker.live_tunnels == 0 && s->worker.upstream_connections == 0 &&
+           s->loop.fibers.live == 0;
+}
+
+static void check_end(struct timer *t)
+{
+    struct service *s = CONTAINER(t, struct service, end_check);
+
+    pools_drain(&s->worker);
+    if (is_over(s) || loop_now(&s->loop) >= s->give_up) {
+        loop_stop(&s->loop);
+        return;
+    }
+    timer_set(&s->loop.wheel, t, loop_now(&s->loop) + CHECK_END_MS);
+}
+
+static void on_idle(struct worker *w)
+{
+    (void)w; /* check_end sees it */
+}
+
+/* QUIT lets what runs come to its end; TERM and INT end it. */
+static void on_signal(struct signals *signals, int number)
+{
+    struct service *s = signals->arg;
+    bool graceful = number == SIGQUIT;
+
+    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIG%s) received, %s", number, sigabbrev_np(number),
+                 graceful ? "shutting down" : "exiting");
+    if (!s->ending) {
+        s->ending = true;
+        s->give_up = TIMER_NEVER;
+        serve_drain(&s->worker, on_idle);
+        timer_set(&s->loop.wheel, &s->end_check, loop_now(&s->loop) + CHECK_END_MS);
+    }
+    if (!graceful) {
+        s->give_up = loop_now(&s->loop) + 5000;
+        serve_abort(&s->worker);
+        tunnels_stop(&s->worker);
+    }
+}
+
+/* --- the worker ------------------------------------------------------------------------------------------------------ */
+
+/* The addresses of our interfaces: no client is led to them (forward-semantics 4.2). */
+static void note_own_addresses(struct worker *w)
+{
+    struct ifaddrs *all = NULL;
+    unsigned count = 0;
+
+    if (getifaddrs(&all) < 0)
+        return;
+    for (struct ifaddrs *i = all; i != NULL; i = i->ifa_next)
+        count++;
+    w->own_addresses = calloc(count + 1, sizeof(*w->own_addresses));
+    for (struct ifaddrs *i = all; i != NULL && w->own_addresses != NULL; i = i->ifa_next) {
+        struct address *a = &w->own_addresses[w->own_address_count];
+
+        if (i->ifa_addr != NULL && address_of_sockaddr(i->ifa_addr, a)) {
+            a->scope = 0;
+            w->own_address_count++;
+        }
+    }
+    freeifaddrs(all);
+}
+
+static void make_token(char token[9])
+{
+    unsigned char raw[4];
+
+    random_bytes(raw, sizeof(raw));
+    snprintf(token, 9, "%02x%02x%02x%02x", raw[0], raw[1], raw[2], raw[3]);
+}
+
+static bool start_worker(struct service *s)
+{
+    struct worker *w = &s->worker;
+    uint64_t descriptors = privileges_raise_descriptors(main_settings_of(s->generation), &s->messages);
+    uint64_t connections = main_settings_of(s->generation)->worker_connections;
+
+    w->loop = &s->loop;
+    w->log = &s->log;
+    w->budget = (struct budget){ .max = SIZE_MAX / 2 };
+    w->hash_key = hash_key_new();
+    link_init(&w->tunnels);
+    make_token(w->token);
+    note_own_addresses(w);
+    if (connections == 0 || connections > descriptors - SPARE_DESCRIPTORS)
+        connections = descriptors > 2 * SPARE_DESCRIPTORS ? descriptors - SPARE_DESCRIPTORS : SPARE_DESCRIPTORS;
+    w->most_connections = (uint32_t)(connections < UINT32_MAX ? connections : UINT32_MAX);
+    int failed = loop_init_epoll(&s->loop, MOST_FIBERS, &w->budget);
+    if (failed < 0) {
+        buf_addf(&s->messages, "bifrons: [emerg] epoll failed (%d: %s)\n", -failed, strerrordesc_np(-failed));
+        return false;
+    }
+    sinks_start(w);
+    pools_start(w);
+    generation_swap(w, s->generation);
+    return sinks_good(w, &s->messages);
+}
+
+/* Upstream names may still be on their way; the service waits a second for them (DESIGN 2). */
+static void check_ready(struct timer *t)
+{
+    struct service *s = CONTAINER(t, struct service, ready_check);
+
+    if (s->worker.generation->starting > 0 && loop_now(&s->loop) < s->give_up) {
+        timer_set(&s->loop.wheel, t, loop_now(&s->loop) + CHECK_END_MS);
+        return;
+    }
+    sockets_announce(s->worker.generation, &s->sockets);
+}
+
+static bool start_serving(struct service *s)
+{
+    int failed;
+
+    if (!s->options->quick && !pidfile_write(main_settings_of(s->generation)->pid, &s->pidfile, &s->messages))
+        return false;
+    if (!privileges_drop(main_settings_of(s->generation), &s->messages))
+        return false;
+    failed = signals_start(&s->signals, &s->loop, on_signal, s);
+    if (failed == 0)
+        failed = serve_start(&s->worker, s->sockets.fds, s->sockets.count);
+    if (failed < 0)
+        buf_addf(&s->messages, "bifrons: [emerg] the worker cannot start (%d: %s)\n", -failed,
+                 strerrordesc_np(-failed));
+    return failed == 0;
+}
+
+static void say_goodbye(struct service *s)
+{
+    const struct worker *w = &s->worker;
+
+    errlog_write(&s->log, LEVEL_INFO, 0, 0,
+                 "exit: %llu exchanges, %u connections, %u tunnels, %u fibers, %u pooled upstream connections, "
+                 "%u upstream connections",
+                 (unsigned long long)w->exchanges, w->live_connections, w->live_tunnels, s->loop.fibers.live,
+                 w->pooled_connections, w->upstream_connections);
+}
+
+static void end_worker(struct service *s)
+{
+    struct worker *w = &s->worker;
+
+    say_goodbye(s);
+    signals_stop(&s->signals);
+    loop_turn(&s->loop, 0);
+    generation_unref(&w->generation);
+    exchange_pool_free(w);
+    serve_free(w);
+    pools_free(w);
+    sinks_free(w);
+    free(w->own_addresses);
+    loop_done(&s->loop);
+    pidfile_remove(&s->pidfile);
+}
+
+/* --- commands --------------------------------------------------------------------------------------------------------- */
+
+/* The settings, from a bundle and by way of a bundle alone. */
+static bool build(struct service *s, const struct bundle_request *request)
+{
+    int bundle = bundle_build(request, &s->messages);
+
+    if (bundle < 0)
+        return false;
+    if (!s->options->quiet || s->options->task != TASK_TEST)
+        print_messages(&s->messages);
+    buf_clear(&s->messages);
+    s->generation = generation_build(bundle, &s->messages);
+    close(bundle);
+    return s->generation != NULL;
+}
+
+static bool prepare(struct service *s, const struct bundle_request *request, bool test)
+{
+    return build(s, request) && privileges_make_folders(s->generation, &s->messages) && open_error_log(s) &&
+           sockets_open(s->generation, test, &s->sockets, &s->messages);
+}
+
+static struct service *service_new(const struct options *o)
+{
+    struct service *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        abort();
+    s->options = o;
+    s->pidfile.leash = -1;
+    s->log.fd = -1;
+    buf_init(&s->messages, 1024 * 1024, NULL);
+    s->end_check.on_time = check_end;
+    s->ready_check.on_time = check_ready;
+    tls_process_init();
+    return s;
+}
+
+static int service_free(struct service *s, bool good)
+{
+    print_messages(&s->messages);
+    buf_done(&s->messages);
+    free(s->sockets.fds);
+    if (s->log.fd > STDERR_FILENO)
+        close(s->log.fd);
+    free(s);
+    return good ? 0 : 1;
+}
+
+int service_run(const struct options *o)
+{
+    struct service *s = service_new(o);
+    struct bundle_request request = request_of(o);
+
+    prefer_existing(o, &request);
+    if (!prepare(s, &request, false)) {
+        generation_unref(&s->generation);
+        return service_free(s, false);
+    }
+    if (!start_worker(s) || !start_serving(s)) {
+        print_messages(&s->messages);
+        pidfile_remove(&s->pidfile);
+        _exit(1); /* half a worker has nothing that must be kept */
+    }
+    print_messages(&s->messages);
+    s->give_up = loop_now(&s->loop) + START_MS;
+    timer_set(&s->loop.wheel, &s->ready_check, loop_now(&s->loop));
+    int failed = loop_run(&s->loop);
+    end_worker(s);
+    return service_free(s, failed == 0);
+}
+
+int service_test(const struct options *o)
+{
+    struct service *s = service_new(o);
+    struct bundle_request request = request_of(o);
+
+    prefer_existing(o, &request);
+    bool good = prepare(s, &request, true);
+    print_messages(&s->messages);
+    if (good && !o->quiet)
+        fprintf(stderr, "bifrons: the configuration file %.*s syntax is ok\n"
+                        "bifrons: configuration file %.*s test is successful\n",
+                (int)request.file.len, request.file.at, (int)request.file.len, request.file.at);
+    if (!good)
+        fprintf(stderr, "bifrons: configuration file %.*s test failed\n", (int)request.file.len, request.file.at);
+    sockets_close(&s->sockets);
+    generation_unref(&s->generation);
+    return service_free(s, good);
+}

@@ -1,0 +1,11 @@
+#ifndef RUN_SERVICE_H
+#define RUN_SERVICE_H
+
+#include "run/options.h"
+
+/* Runs the service in the foreground until a signal ends it. The exit code. */
+int service_run(const struct options *o);
+/* `-t`: builds, opens logs and folders, binds; the exit code. */
+int service_test(const struct options *o);
+
+#endif

@@ -1,0 +1,131 @@
+/* The listening sockets of the process. */
+#include "run/sockets.h"
+
+#include "base/os.h"
+#include "net/listen.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { TRIES = 5, BETWEEN_TRIES_MS = 500 };
+
+static int open_one(const struct listener *l)
+{
+    struct listen_options options = {
+        .backlog = l->backlog, .rcvbuf = l->rcvbuf, .sndbuf = l->sndbuf, .ipv6only = l->ipv6only
+    };
+
+    return listen_open(&l->address, &options);
+}
+
+/* The line of the `listen`, with a caret: the same form as an error of the configuration. */
+static void show_place(const struct generation *g, const struct listener *l, struct buf *messages)
+{
+    struct span file = place_file(g, l->place);
+    char path[1024];
+    char *text = NULL;
+    ssize_t len = span_to_cstr(file, sizeof(path), path) ? os_read_file(path, 1 << 26, &text) : -1;
+    struct span rest = { text, len > 0 ? (size_t)len : 0 }, line = { NULL, 0 };
+
+    buf_addf(messages, "%.*s:%u:%u\n", (int)file.len, file.at, l->place.line, l->place.column);
+    for (uint32_t i = 0; i < l->place.line && rest.len > 0; i++) {
+        line = span_first(rest, span_find(rest, '\n'));
+        rest = span_from(rest, line.len + 1);
+    }
+    if (line.len > 0) {
+        buf_add(messages, line);
+        buf_addf(messages, "\n%*s^\n", l->place.column > 0 ? l->place.column - 1 : 0, "");
+    }
+    free(text);
+}
+
+static void complain(const struct generation *g, const struct listener *l, int error, struct buf *messages)
+{
+    struct span file = place_file(g, l->place);
+
+    buf_addf(messages, "bifrons: [emerg] bind() to %s failed (%d: %s)", l->text.at, error, strerrordesc_np(error));
+    if (l->place.line > 0) {
+        buf_addf(messages, " in %.*s:%u\n", (int)file.len, file.at, l->place.line);
+        show_place(g, l, messages);
+    } else {
+        buf_add_byte(messages, '\n');
+    }
+}
+
+static bool open_all(const struct generation *g, bool last, struct sockets *s, struct buf *messages)
+{
+    struct listener *const *all = g->listeners.items;
+    bool good = true;
+
+    for (uint32_t i = 0; i < g->listeners.len; i++) {
+        uint32_t number = all[i]->socket;
+
+        if (all[i]->wildcard != NULL || s->fds[number] >= 0)
+            continue;
+        int fd = open_one(all[i]);
+        if (fd >= 0)
+            s->fds[number] = fd;
+        else if (last || fd != -EADDRINUSE)
+            complain(g, all[i], -fd, messages);
+        good = good && fd >= 0;
+    }
+    return good;
+}
+
+bool sockets_open(const struct generation *g, bool test, struct sockets *ret, struct buf *messages)
+{
+    struct sockets s = { .fds = calloc(g->listeners.len + 1, sizeof(int)), .count = 0 };
+    struct listener *const *all = g->listeners.items;
+    size_t before = messages->len;
+
+    if (s.fds == NULL)
+        abort();
+    for (uint32_t i = 0; i < g->listeners.len; i++) {
+        s.fds[i] = -1;
+        if (all[i]->socket + 1 > s.count)
+            s.count = all[i]->socket + 1;
+    }
+    for (unsigned try = 1; !open_all(g, try == TRIES && !test, &s, messages); try++) {
+        if (messages->len > before || try == TRIES || test) {
+            bool in_use_only = test && messages->len == before;
+
+            sockets_close(&s);
+            if (try == TRIES)
+                buf_adds(messages, "bifrons: [emerg] still could not bind()\n");
+            return in_use_only;
+        }
+        poll(NULL, 0, BETWEEN_TRIES_MS);
+    }
+    *ret = s;
+    return true;
+}
+
+void sockets_announce(const struct generation *g, const struct sockets *s)
+{
+    struct listener *const *all = g->listeners.items;
+
+    for (uint32_t i = 0; i < g->listeners.len; i++) {
+        struct address bound;
+        struct buf text;
+
+        if (all[i]->wildcard != NULL || listen_address(s->fds[all[i]->socket], &bound) < 0)
+            continue;
+        buf_init(&text, 128, NULL);
+        address_print(&bound, &text);
+        printf("listening %.*s\n", (int)buf_view(&text).len, buf_view(&text).at);
+        buf_done(&text);
+    }
+    fflush(stdout);
+}
+
+void sockets_close(struct sockets *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->fds[i] >= 0)
+            close(s->fds[i]);
+    free(s->fds);
+    *s = (struct sockets){ NULL, 0 };
+}
