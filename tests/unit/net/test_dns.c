@@ -1,0 +1,613 @@
+/* The resolver against name servers that the test plays: real UDP on loopback, and a clock that the
+ * test can push on. */
+#include "unit/net/dns_bench.h"
+
+/* --- promises --------------------------------------------------------------------------------- */
+
+static void both_kinds_are_asked_for_and_ipv6_comes_first(void **state)
+{
+    struct bench *b = *state;
+
+    start(b);
+    struct resolve_result *r = lookup(b, "A.example.");
+    assert_int_equal(r->fault, RESOLVE_FOUND);
+    assert_int_equal(r->count, 2);
+    assert_int_equal(r->addresses[0].family, AF_INET6);
+    assert_int_equal(r->addresses[1].family, AF_INET);
+    assert_int_equal(r->addresses[1].port, 0);
+    assert_int_equal(b->servers[0].queries[0], 1);
+    assert_int_equal(b->servers[0].queries[1], 1);
+    assert_string_equal(b->servers[0].last[0].name, "a.example");
+    assert_int_not_equal(b->servers[0].last[0].from.sin_port, b->servers[0].last[1].from.sin_port);
+    assert_int_equal(fault(b, "a.EXAMPLE"), RESOLVE_FOUND); /* from the cache */
+    assert_int_equal(queries(&b->servers[0]), 2);
+}
+
+static void only_the_wanted_kind_is_asked_for(void **state)
+{
+    struct bench *b = *state;
+
+    b->options.ipv6 = false;
+    start(b);
+    struct resolve_result *r = lookup(b, "a.example");
+    assert_int_equal(r->count, 1);
+    assert_int_equal(r->addresses[0].family, AF_INET);
+    assert_int_equal(b->servers[0].queries[1], 0);
+}
+
+static void one_kind_alone_is_enough(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_only_a;
+    start(b);
+    struct resolve_result *r = lookup(b, "a.example");
+    assert_int_equal(r->fault, RESOLVE_FOUND);
+    assert_int_equal(r->count, 1);
+    assert_int_equal(fault(b, "a.example"), RESOLVE_FOUND);
+    assert_int_equal(queries(&b->servers[0]), 2);
+}
+
+static void what_is_no_name_is_not_asked_for(void **state)
+{
+    static const char *const names[] = { "", ".", "a b", "a..b", "a/b", "a\nb", "*.example" };
+    struct bench *b = *state;
+
+    start(b);
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_int_equal(fault(b, names[i]), RESOLVE_NO_NAME);
+    assert_int_equal(queries(&b->servers[0]), 0);
+}
+
+static void answer_wrongly_then_well(struct server *s, const struct query *q)
+{
+    struct query other = *q;
+    struct buf m;
+    int stranger = socket(AF_INET, SOCK_DGRAM, 0);
+
+    other.id ^= 1;
+    answer_for(s, &other, 9);
+    other = *q;
+    other.type = q->type == DNS_A ? DNS_AAAA : DNS_A;
+    answer_for(s, &other, 9);
+    other = *q;
+    other.name[0]++;
+    answer_for(s, &other, 9);
+    m = reply_to(q, REPLY, 0); /* another class */
+    m.data[m.len - 1] = 3;
+    send_message(s, q, &m);
+    m = reply_to(q, REPLY | NO_NAME, 0); /* right in all, but from elsewhere */
+    sendto(stranger, m.data, m.len, 0, (const struct sockaddr *)&q->from, sizeof(q->from));
+    close(stranger);
+    buf_done(&m);
+    answer_well(s, q);
+}
+
+static void a_wrong_answer_is_ignored_and_the_wait_goes_on(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_wrongly_then_well;
+    start(b);
+    struct resolve_result *r = lookup(b, "a.example");
+    assert_int_equal(r->count, 2);
+    assert_int_equal(r->addresses[0].family, AF_INET6);
+    assert_int_equal(r->addresses[1].family, AF_INET);
+    assert_int_equal(queries(&b->servers[0]), 2); /* no second try was needed */
+}
+
+static void a_hundred_askers_make_one_question(void **state)
+{
+    struct bench *b = *state;
+
+    start(b);
+    for (unsigned i = 0; i < 100; i++)
+        begin(b, i, i % 2 == 0 ? "a.example" : "A.Example");
+    finish(b);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(b->lookups[i].io, IO_OK);
+        assert_int_equal(b->lookups[i].result.count, 2);
+    }
+    assert_int_equal(b->servers[0].queries[0], 1);
+    assert_int_equal(b->servers[0].queries[1], 1);
+}
+
+static void forge(struct server *s, const struct query *q, unsigned count)
+{
+    for (unsigned i = 1; i <= count; i++) {
+        struct query other = *q;
+
+        other.id = (uint16_t)(other.id + i);
+        answer_for(s, &other, 9);
+    }
+}
+
+static void forge_64_for_the_first(struct server *s, const struct query *q)
+{
+    if (s->queries[q->type == DNS_AAAA] == 1)
+        forge(s, q, 64);
+    answer_well(s, q);
+}
+
+static void after_16_forged_answers_another_port_asks(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = forge_64_for_the_first;
+    start(b);
+    assert_int_equal(lookup(b, "a.example")->count, 2);
+    assert_int_equal(b->servers[0].queries[0], 2);
+    assert_int_equal(b->servers[0].queries[1], 2);
+    assert_int_equal(b->servers[0].ports_seen, 4);
+}
+
+static void forge_16(struct server *s, const struct query *q)
+{
+    forge(s, q, 16);
+}
+
+static void a_flood_of_garbage_costs_a_bounded_number_of_reads(void **state)
+{
+    struct bench *b = *state;
+
+    b->options.ipv6 = false;
+    b->servers[0].answer = forge_16;
+    start(b);
+    assert_int_equal(fault(b, "a.example"), RESOLVE_BROKEN);
+    assert_int_equal(b->servers[0].queries[0], 4); /* ports, of 16 datagrams each */
+}
+
+/* Each alias in a message of its own: a, b, c ... */
+static void answer_next_letter(struct server *s, const struct query *q)
+{
+    struct buf m = reply_to(q, REPLY, 1);
+    char next[] = "a.example";
+
+    next[0] = (char)(q->name[0] + 1);
+    put_cname(&m, q->name, 60, next);
+    send_message(s, q, &m);
+}
+
+static void answer_at_i(struct server *s, const struct query *q)
+{
+    if (q->name[0] == 'i')
+        answer_well(s, q);
+    else
+        answer_next_letter(s, q);
+}
+
+static void aliases_are_followed_from_message_to_message(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_at_i;
+    start(b);
+    struct resolve_result *r = lookup(b, "a.example"); /* 8 aliases */
+    assert_int_equal(r->fault, RESOLVE_FOUND);
+    assert_int_equal(r->count, 2);
+    assert_int_equal(b->servers[0].queries[0], 9);
+}
+
+static void a_chain_without_end_is_left_after_8(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_next_letter;
+    b->options.ipv6 = false;
+    start(b);
+    assert_int_equal(fault(b, "a.example"), RESOLVE_BROKEN);
+    assert_true(b->servers[0].queries[0] <= 9);
+}
+
+static void an_asker_that_leaves_in_the_chain_harms_nobody(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_at_i;
+    start(b);
+    for (unsigned step = 0; step < 40; step++) {
+        struct lookup *k = begin(b, 0, step % 2 == 0 ? "a.example" : "b.example");
+
+        for (unsigned i = 0; i <= step; i++)
+            turn(b);
+        if (!k->done)
+            fiber_cancel(k->fiber);
+        finish(b);
+        if (step % 10 == 9) { /* the resolver itself leaves, in the middle */
+            begin(b, 0, "c.example");
+            turn(b);
+            fiber_cancel(b->lookups[0].fiber);
+            finish(b);
+            resolver_free(&b->resolver);
+            start(b);
+        }
+    }
+}
+
+static void answer_with_a_stowaway(struct server *s, const struct query *q)
+{
+    struct buf m = reply_to(q, REPLY, 2);
+
+    put_address(&m, s, q, 300);
+    put_a(&m, "victim.example", 300, 0x06060606);
+    send_message(s, q, &m);
+}
+
+static void records_of_others_are_not_cached(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_with_a_stowaway;
+    start(b);
+    assert_int_equal(lookup(b, "a.example")->count, 2);
+    b->servers[0].answer = answer_no_data;
+    assert_int_equal(fault(b, "victim.example"), RESOLVE_NO_NAME);
+    assert_int_equal(queries(&b->servers[0]), 4);
+}
+
+static void answer_refused(struct server *s, const struct query *q)
+{
+    answer_code(s, q, REFUSED);
+}
+
+static void answer_with_a_stump(struct server *s, const struct query *q)
+{
+    struct buf m = reply_to(q, REPLY, 0);
+
+    m.len = 11;
+    send_message(s, q, &m);
+}
+
+static void answer_malformed(struct server *s, const struct query *q)
+{
+    struct buf m = reply_to(q, REPLY, 1000);
+
+    send_message(s, q, &m);
+}
+
+static void the_next_server_is_asked_at_once(struct bench *b)
+{
+    b->options.server_count = 2;
+    start(b);
+    uint64_t began = loop_now(&b->loop);
+    assert_int_equal(lookup(b, "a.example")->count, 2);
+    assert_true(loop_now(&b->loop) - began < 500); /* no try's time of 1000 was waited for */
+    assert_true(queries(&b->servers[0]) <= 2);
+    assert_int_equal(queries(&b->servers[1]), 2);
+}
+
+static void after_refused_the_next_server_is_asked_at_once(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_refused;
+    the_next_server_is_asked_at_once(b);
+}
+
+static void after_a_stump_the_next_server_is_asked_at_once(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_with_a_stump;
+    the_next_server_is_asked_at_once(b);
+}
+
+static void after_a_malformed_answer_the_next_server_is_asked_at_once(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_malformed;
+    the_next_server_is_asked_at_once(b);
+}
+
+static void after_an_unreachable_port_the_next_server_is_asked_at_once(void **state)
+{
+    struct bench *b = *state;
+
+    close(b->servers[0].fd);
+    b->servers[0].fd = -1;
+    the_next_server_is_asked_at_once(b);
+}
+
+static void when_all_refuse_it_fails_at_once(void **state)
+{
+    struct bench *b = *state;
+
+    b->options.server_count = 2;
+    b->servers[0].answer = answer_refused;
+    b->servers[1].answer = answer_refused;
+    start(b);
+    uint64_t began = loop_now(&b->loop);
+    assert_int_equal(fault(b, "a.example"), RESOLVE_BROKEN);
+    assert_true(loop_now(&b->loop) - began < 500);
+    assert_int_equal(queries(&b->servers[0]), 2);
+    assert_int_equal(queries(&b->servers[1]), 2);
+}
+
+static void silent_servers_cost_the_timeout_once(void **state)
+{
+    struct bench *b = *state;
+
+    b->options.timeout_ms = 2000;
+    b->servers[0].answer = NULL;
+    start(b);
+    begin(b, 0, "a.example");
+    begin(b, 1, "a.example");
+    uint64_t began = loop_now(&b->loop);
+    finish_fast(b);
+    uint64_t took = loop_now(&b->loop) - began;
+    assert_true(took >= 1980 && took < 2300);
+    assert_int_equal(b->lookups[0].result.fault, RESOLVE_SILENT);
+    assert_int_equal(b->lookups[1].result.fault, RESOLVE_SILENT);
+    assert_int_equal(b->servers[0].queries[0], 2); /* two rounds */
+
+    assert_int_equal(fault(b, "a.example"), RESOLVE_SILENT); /* shared */
+    assert_int_equal(b->servers[0].queries[0], 2);
+    b->skew += 1000;
+    b->servers[0].answer = answer_well;
+    turn(b);
+    assert_int_equal(fault(b, "a.example"), RESOLVE_FOUND);
+}
+
+static void a_silent_server_is_passed_over(void **state)
+{
+    struct bench *b = *state;
+
+    b->options.server_count = 2;
+    b->servers[0].answer = NULL;
+    start(b);
+    begin(b, 0, "a.example");
+    finish_fast(b);
+    assert_int_equal(b->lookups[0].result.count, 2);
+    assert_int_equal(queries(&b->servers[0]), 2);
+}
+
+static void only_the_absolute_name_is_asked_for(void **state)
+{
+    struct bench *b = *state;
+
+    start(b);
+    assert_int_equal(fault(b, "db"), RESOLVE_FOUND);
+    assert_string_equal(b->servers[0].last[0].name, "db");
+    b->servers[0].answer = answer_no_data;
+    assert_int_equal(fault(b, "db2"), RESOLVE_NO_NAME);
+    assert_int_equal(queries(&b->servers[0]), 4);
+}
+
+static void hosts_come_first(void **state)
+{
+    struct bench *b = *state;
+
+    b->options.hosts = span_of("10.0.0.1 intranet\n::2 intranet\n");
+    start(b);
+    struct resolve_result *r = lookup(b, "Intranet");
+    assert_int_equal(r->fault, RESOLVE_FOUND);
+    assert_int_equal(r->count, 2);
+    assert_int_equal(r->addresses[0].family, AF_INET6);
+    assert_memory_equal(r->addresses[1].ip, "\12\0\0\1", 4);
+    assert_int_equal(queries(&b->servers[0]), 0);
+}
+
+static uint32_t seconds_to_live;
+
+static void answer_with_time(struct server *s, const struct query *q)
+{
+    answer_for(s, q, seconds_to_live);
+}
+
+/* How often it was asked for: now, and again after `ms` less 20 and more 20. */
+static void is_kept_for(struct bench *b, const char *name, uint64_t ms)
+{
+    unsigned before = b->servers[0].queries[0];
+
+    assert_int_equal(fault(b, name), RESOLVE_FOUND);
+    assert_int_equal(b->servers[0].queries[0], before + 1);
+    if (ms > 0) {
+        b->skew += ms - 500;
+        turn(b);
+        assert_int_equal(fault(b, name), RESOLVE_FOUND);
+        assert_int_equal(b->servers[0].queries[0], before + 1);
+        b->skew += 500;
+        turn(b);
+    }
+    assert_int_equal(fault(b, name), RESOLVE_FOUND);
+    assert_int_equal(b->servers[0].queries[0], before + 2);
+}
+
+static void an_answer_is_kept_as_long_as_it_lives(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_with_time;
+    start(b);
+    seconds_to_live = 0;
+    is_kept_for(b, "zero.example", 0);
+    seconds_to_live = 0x80000000;
+    is_kept_for(b, "huge.example", 0);
+    seconds_to_live = 30;
+    is_kept_for(b, "thirty.example", 30000);
+    seconds_to_live = 7 * 24 * 3600;
+    is_kept_for(b, "week.example", DAY_MS);
+}
+
+static void valid_overrides_the_time(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_with_time;
+    b->options.valid_ms = 10000;
+    start(b);
+    seconds_to_live = 0;
+    is_kept_for(b, "zero.example", 10000);
+    seconds_to_live = 300;
+    is_kept_for(b, "long.example", 10000);
+}
+
+static void answer_no_name(struct server *s, const struct query *q)
+{
+    struct buf m = reply_to(q, REPLY | NO_NAME, 0);
+
+    put_soa(&m, "example", 3600, 3600);
+    set_head(&m, 4, 1);
+    send_message(s, q, &m);
+}
+
+static void a_name_that_appears_is_seen_within_a_minute(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_no_name;
+    start(b);
+    assert_int_equal(fault(b, "new.example"), RESOLVE_NO_NAME);
+    b->servers[0].answer = answer_well;
+    b->skew += 59000;
+    turn(b);
+    assert_int_equal(fault(b, "new.example"), RESOLVE_NO_NAME);
+    b->skew += 1000;
+    turn(b);
+    assert_int_equal(fault(b, "new.example"), RESOLVE_FOUND);
+}
+
+static void a_negative_without_a_time_is_not_kept(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_no_data;
+    start(b);
+    assert_int_equal(fault(b, "new.example"), RESOLVE_NO_NAME);
+    b->servers[0].answer = answer_well;
+    assert_int_equal(fault(b, "new.example"), RESOLVE_FOUND);
+}
+
+static void answer_with_a_bad_alias(struct server *s, const struct query *q)
+{
+    struct buf m = reply_to(q, REPLY, 1);
+
+    put_cname(&m, q->name, 60, "a\r\nb.example");
+    send_message(s, q, &m);
+}
+
+static void an_alias_that_is_no_host_name_is_dropped(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_with_a_bad_alias;
+    start(b);
+    assert_int_equal(fault(b, "a.example"), RESOLVE_BROKEN);
+    assert_int_equal(queries(&b->servers[0]), 2);
+}
+
+static void an_answer_after_all_have_gone_is_dropped(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = NULL;
+    start(b);
+    begin(b, 0, "a.example");
+    for (int i = 0; i < TURNS && queries(&b->servers[0]) < 2; i++)
+        turn(b);
+    fiber_cancel(b->lookups[0].fiber);
+    finish(b);
+    assert_int_equal(b->lookups[0].io, IO_CANCELLED);
+    resolver_free(&b->resolver);
+    assert_null(b->resolver);
+    for (int i = 0; i < 5; i++)
+        turn(b);
+    assert_int_equal(b->loop.fibers.live, 0);
+    for (int i = 0; i < 2; i++)
+        answer_well(&b->servers[0], &b->servers[0].last[i]);
+    turn(b);
+}
+
+static void what_is_learnt_after_the_asker_left_is_kept(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = NULL;
+    start(b);
+    begin(b, 0, "a.example")->deadline = loop_now(&b->loop) + 1;
+    finish(b);
+    assert_int_equal(b->lookups[0].io, IO_TIMEOUT);
+    for (int i = 0; i < TURNS && queries(&b->servers[0]) < 2; i++)
+        turn(b);
+    for (int i = 0; i < 2; i++)
+        answer_well(&b->servers[0], &b->servers[0].last[i]);
+    for (int i = 0; i < TURNS && b->loop.fibers.live > 0; i++)
+        turn(b);
+    assert_int_equal(fault(b, "a.example"), RESOLVE_FOUND);
+    assert_int_equal(queries(&b->servers[0]), 2);
+}
+
+static void without_servers_only_hosts_are_found(void **state)
+{
+    struct bench *b = *state;
+
+    b->options.server_count = 0;
+    b->options.hosts = span_of("10.0.0.1 intranet");
+    start(b);
+    assert_int_equal(fault(b, "intranet"), RESOLVE_FOUND);
+    assert_int_equal(fault(b, "a.example"), RESOLVE_BROKEN);
+}
+
+static void without_stacks_it_fails_and_recovers(void **state)
+{
+    struct bench *b = *state;
+
+    start(b);
+    b->loop.fibers.max = 1; /* the asker's own */
+    assert_int_equal(fault(b, "a.example"), RESOLVE_BROKEN);
+    b->loop.fibers.max = 2; /* one for the question, none for its child */
+    assert_int_equal(lookup(b, "a.example")->count, 2);
+}
+
+#define TEST(promise, function)                                                                \
+    {                                                                                          \
+        .name = promise, .test_func = function, .setup_func = setup, .teardown_func = teardown \
+    }
+#define PLAIN(function) TEST(#function, function)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PLAIN(both_kinds_are_asked_for_and_ipv6_comes_first),
+        PLAIN(only_the_wanted_kind_is_asked_for),
+        PLAIN(one_kind_alone_is_enough),
+        PLAIN(what_is_no_name_is_not_asked_for),
+        TEST("DNS-01-a-wrong-answer-is-ignored-and-the-wait-goes-on",
+             a_wrong_answer_is_ignored_and_the_wait_goes_on),
+        TEST("DNS-03-a-hundred-askers-make-one-question", a_hundred_askers_make_one_question),
+        TEST("DNS-04-after-16-forged-answers-another-port-asks",
+             after_16_forged_answers_another_port_asks),
+        TEST("DNS-25-a-flood-of-garbage-costs-a-bounded-number-of-reads",
+             a_flood_of_garbage_costs_a_bounded_number_of_reads),
+        PLAIN(aliases_are_followed_from_message_to_message),
+        TEST("DNS-07-a-chain-without-end-is-left-after-8", a_chain_without_end_is_left_after_8),
+        TEST("DNS-07-an-asker-that-leaves-in-the-chain",
+             an_asker_that_leaves_in_the_chain_harms_nobody),
+        TEST("DNS-08-records-of-others-are-not-cached", records_of_others_are_not_cached),
+        TEST("DNS-11-refused", after_refused_the_next_server_is_asked_at_once),
+        TEST("DNS-11-eleven-bytes", after_a_stump_the_next_server_is_asked_at_once),
+        TEST("DNS-10-a-malformed-answer",
+             after_a_malformed_answer_the_next_server_is_asked_at_once),
+        TEST("DNS-11-port-unreachable", after_an_unreachable_port_the_next_server_is_asked_at_once),
+        TEST("DNS-11-fails-when-all-are-tried", when_all_refuse_it_fails_at_once),
+        TEST("DNS-12-silent-servers-cost-the-timeout-once", silent_servers_cost_the_timeout_once),
+        PLAIN(a_silent_server_is_passed_over),
+        TEST("DNS-13-an-answer-is-kept-as-long-as-it-lives", an_answer_is_kept_as_long_as_it_lives),
+        TEST("DNS-13-valid-overrides-the-time", valid_overrides_the_time),
+        TEST("DNS-14-a-name-that-appears-is-seen-within-a-minute",
+             a_name_that_appears_is_seen_within_a_minute),
+        PLAIN(a_negative_without_a_time_is_not_kept),
+        TEST("DNS-15-an-alias-that-is-no-host-name-is-dropped",
+             an_alias_that_is_no_host_name_is_dropped),
+        TEST("DNS-16-only-the-absolute-name-is-asked-for", only_the_absolute_name_is_asked_for),
+        TEST("DNS-17-hosts-come-first", hosts_come_first),
+        TEST("DNS-20-an-answer-after-all-have-gone-is-dropped",
+             an_answer_after_all_have_gone_is_dropped),
+        PLAIN(what_is_learnt_after_the_asker_left_is_kept),
+        PLAIN(without_servers_only_hosts_are_found),
+        PLAIN(without_stacks_it_fails_and_recovers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
