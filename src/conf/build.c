@@ -36,11 +36,11 @@ static void refuse_name(struct conf *c, const struct conf_block *block,
     struct span name = node->words[0].text;
     struct place place = node->words[0].place;
 
-    if (rows_find(&c->rows, name) != NO_ROW) {
-        message_error(c, place, "\"%.*s\" directive is not allowed here", shown(name), name.at);
-    } else if (is_later(c, name)) {
+    if (is_later(c, name)) { /* also one that another context has already */
         message_error(c, place, "\"%.*s\" directive is known, not supported yet", shown(name),
                       name.at);
+    } else if (rows_find(&c->rows, name) != NO_ROW) {
+        message_error(c, place, "\"%.*s\" directive is not allowed here", shown(name), name.at);
     } else {
         message_error(c, place, "unknown directive \"%.*s\"", shown(name), name.at);
         if (c->messages.last == NULL)

@@ -233,12 +233,10 @@ static void print_source(struct span line, size_t column, struct buf *out)
     while (from > 0 && from < line.len && ((unsigned char)line.at[from] & 0xc0) == 0x80)
         from++; /* not from the middle of a character */
     struct span shown = span_first(span_from(line, from), WINDOW);
-    if (line.len == 0)
-        return;
     buf_adds(out, cut ? "..." : "");
     print_plain(shown, out);
     buf_adds(out, cut ? "\n   " : "\n");
-    print_room(span_first(shown, column - 1 - from), out);
+    print_room(span_first(shown, column > from ? column - 1 - from : 0), out);
     buf_adds(out, "^\n");
 }
 

@@ -257,6 +257,12 @@ static enum verdict try_index(struct exchange *x, const void *settings)
     return no_index(x, own);
 }
 
+static void open_roots(struct worker *w, struct generation *g, void *settings)
+{
+    (void)w, (void)settings;
+    roots_open(g);
+}
+
 static void close_roots(struct worker *w, struct generation *g, void *settings)
 {
     (void)w, (void)settings;
@@ -274,5 +280,6 @@ const struct module file_module = {
     .directives = directives,
     .hooks = hooks,
     .settings_size = sizeof(struct file_settings),
+    .start = open_roots,
     .stop = close_roots,
 };

@@ -15,6 +15,7 @@ struct root_handle {
     dev_t device;
     ino_t inode;
     uint64_t looked; /* ms */
+    const char *path; /* NULL: made for each request */
     struct root_handle *next; /* of the generation's */
 };
 
@@ -26,6 +27,8 @@ static bool set_root(struct conf_call *call, void *field)
         return false;
     r->handle = arena_zalloc(conf_arena(call), sizeof(*r->handle));
     r->handle->fd = -1;
+    if (template_is_literal(&r->path))
+        r->handle->path = arena_cstr(conf_arena(call), r->path.text);
     struct generation *g = conf_user(call);
     r->handle->next = g->roots;
     g->roots = r->handle;
@@ -46,6 +49,16 @@ static int open_folder(const char *path)
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     return fd < 0 ? -errno : fd;
+}
+
+static void note_identity(struct root_handle *h)
+{
+    struct stat st;
+
+    if (fstat(h->fd, &st) == 0) {
+        h->device = st.st_dev;
+        h->inode = st.st_ino;
+    }
 }
 
 static void close_handle(struct root_handle *h)
@@ -72,12 +85,27 @@ static int current(struct exchange *x, const struct root *r)
     int fd = open_folder(path);
     if (fd < 0)
         return fd;
-    if (fstat(fd, &st) == 0) {
-        h->device = st.st_dev;
-        h->inode = st.st_ino;
-    }
     h->fd = fd;
+    note_identity(h);
     return fd;
+}
+
+static bool climbs(const char *path)
+{
+    struct span rest = span_of(path), part;
+
+    while (span_cut(rest, '/', &part, &rest))
+        if (span_is(part, ".."))
+            return true;
+    return span_is(rest, "..");
+}
+
+/* Nothing in a path leads out. A symbolic link that its owner has put there may, as in NGINX. */
+static int open_below(int folder, const char *path, int flags)
+{
+    int fd = os_open_beneath(folder, path, flags);
+
+    return fd == -EXDEV && !climbs(path) ? os_open_in(folder, path, flags) : fd;
 }
 
 int root_open(struct exchange *x, const struct root *r, struct span uri, int flags)
@@ -94,10 +122,19 @@ int root_open(struct exchange *x, const struct root *r, struct span uri, int fla
     folder = literal ? current(x, r) : open_folder(root_path(x, r).at);
     if (folder < 0)
         return folder;
-    int fd = os_open_beneath(folder, arena_cstr(&x->arena, uri), flags);
+    int fd = open_below(folder, arena_cstr(&x->arena, uri), flags);
     if (!literal)
         close(folder);
     return fd;
+}
+
+void roots_open(struct generation *g)
+{
+    for (struct root_handle *h = g->roots; h != NULL; h = h->next)
+        if (h->path != NULL && (h->fd = open_folder(h->path)) >= 0)
+            note_identity(h);
+        else
+            h->fd = -1;
 }
 
 void roots_close(struct generation *g)

@@ -17,6 +17,8 @@ extern const struct conf_type root_type; /* field: struct root */
 struct span root_path(struct exchange *x, const struct root *r);
 /* Opens what `uri` names below the root: a descriptor of a file or folder, or -errno (-EXDEV: it leads out). */
 int root_open(struct exchange *x, const struct root *r, struct span uri, int flags);
+/* The start of a generation: opens all that are there already. */
+void roots_open(struct generation *g);
 /* The end of a generation: every root that it held open. */
 void roots_close(struct generation *g);
 

@@ -19,6 +19,7 @@ static bool set_error_log(struct conf_call *call, void *field)
     struct span path = conf_word(call, 1);
 
     log->level = LEVEL_ERROR;
+    log->given = conf_place(call, 0).line > 0;
     if (span_starts(path, "syslog:") || span_starts(path, "memory:"))
         return conf_refuse(call, 1, "\"%s\" is known, not supported yet", arena_cstr(conf_arena(call), path));
     log->path = span_is(path, "stderr") ? path : conf_prefix_path(call, path);

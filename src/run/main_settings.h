@@ -11,6 +11,7 @@ struct main_settings {
     struct main_error_log {
         struct span path; /* "stderr" or absolute */
         enum level level;
+        bool given; /* it stands in the configuration: -e does not replace it */
     } error_log;
     uint64_t worker_connections; /* 0: as many as the descriptor limit allows */
     uint64_t rlimit_nofile;      /* 0: as it is */

@@ -5,12 +5,11 @@ MODULE(core)            /* settings that several rooms ask for: stands first */
 MODULE(main)            /* user, pid, error_log ...: the process */
 MODULE(resolver)        /* name servers */
 
+MODULE(listen)          /* listen: joins the lines of all blocks */
 MODULE(forward)         /* the forward face: what was asked for, and the rules */
 MODULE(server)          /* server, server_name */
 MODULE(location)        /* location */
 MODULE(return)          /* return */
-
-MODULE(listen)          /* listen: joins the lines of all blocks */
 MODULE(ssl)             /* TLS towards clients */
 
 MODULE(upstream)        /* groups of servers */

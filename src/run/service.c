@@ -94,25 +94,10 @@ static struct span default_prefix(struct arena *arena)
     return absolute(arena, span_of(".local/state/bifrons/"), with_slash(arena, span_of(home)));
 }
 
-/* -e stands before what the file says. */
-static struct span globals_of(const struct options *o)
-{
-    struct buf text;
-
-    if (o->error_log.len == 0)
-        return o->globals;
-    buf_init(&text, 64 * 1024, NULL);
-    buf_addf(&text, "error_log %.*s info;", (int)o->error_log.len, o->error_log.at);
-    buf_add(&text, o->globals);
-    struct span kept = arena_copy(o->arena, buf_view(&text));
-    buf_done(&text);
-    return kept;
-}
-
 static struct bundle_request request_of(const struct options *o)
 {
     struct span folder = current_folder(o->arena);
-    struct bundle_request r = { .text = o->text, .globals = globals_of(o) };
+    struct bundle_request r = { .text = o->text, .globals = o->globals };
 
     r.prefix = o->prefix.len > 0 ? with_slash(o->arena, absolute(o->arena, o->prefix, folder))
                                  : default_prefix(o->arena);
@@ -148,12 +133,15 @@ static void print_messages(struct buf *messages)
 static bool open_error_log(struct service *s)
 {
     const struct main_settings *main = main_settings_of(s->generation);
+    struct span name = main->error_log.path;
     char path[1024];
 
+    if (s->options->error_log.len > 0 && !main->error_log.given) /* -e replaces the default */
+        name = s->options->error_log;
     s->log = (struct errlog){ .fd = STDERR_FILENO, .level = main->error_log.level };
-    if (span_is(main->error_log.path, "stderr"))
+    if (span_is(name, "stderr"))
         return true;
-    if (!span_to_cstr(main->error_log.path, sizeof(path), path))
+    if (!span_to_cstr(name, sizeof(path), path))
         return false;
     s->log.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
     if (s->log.fd >= 0)

@@ -61,9 +61,11 @@ static void on_closed(struct conn *conn)
     connection_gone(CONTAINER(conn, struct connection, conn));
 }
 
-void connection_close(struct connection *c, bool reset)
+void connection_close(struct connection *c, enum closing how)
 {
-    conn_close(&c->conn, reset, on_closed);
+    if (how == CLOSE_CLEAN && c->encrypted)
+        conn_shut(&c->conn);
+    conn_close(&c->conn, how == CLOSE_RESET, on_closed);
 }
 
 static void on_wake(struct sock *s, enum wake why)
@@ -73,13 +75,13 @@ static void on_wake(struct sock *s, enum wake why)
 
     c->parked = false;
     if (why != WAKE_DONE) {
-        connection_close(c, false);
+        connection_close(c, CLOSE_CLEAN);
         return;
     }
     if (fiber_spawn(&l->fibers, NULL, session_run, c) < 0) {
         errlog_write(c->acceptor->worker->log, LEVEL_CRIT, c->serial, 0,
                      "no stack for another fiber: the connection is closed");
-        connection_close(c, true);
+        connection_close(c, CLOSE_RESET);
     }
 }
 
@@ -139,7 +141,7 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
 
     const struct listener *l = connection_listener(c);
     if (!may_come(w, c, l))
-        connection_close(c, true);
+        connection_close(c, CLOSE_RESET);
     else
         connection_park(c, core_of(l->fallback)->client_header_timeout);
 }
@@ -193,7 +195,7 @@ void serve_drain(struct worker *w, void (*on_idle)(struct worker *w))
         l = l->next;
         if (c->parked) {
             c->parked = false;
-            connection_close(c, false);
+            connection_close(c, CLOSE_CLEAN);
         }
     }
     if (w->live_connections == 0)

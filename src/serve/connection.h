@@ -38,7 +38,9 @@ void session_run(void *connection);
 
 /* Waits without a fiber for the next request (or, the first time, for the first byte). */
 void connection_park(struct connection *c, uint64_t timeout_ms);
-void connection_close(struct connection *c, bool reset);
+/* CLEAN: what was sent is whole (TLS says so by close_notify). CUT: it is not. RESET: nor may it look so. */
+enum closing { CLOSE_CLEAN, CLOSE_CUT, CLOSE_RESET };
+void connection_close(struct connection *c, enum closing how);
 /* The conn now belongs to a tunnel: `connection_gone` is to be called when it is closed. */
 void connection_gone(void *connection);
 /* The newest generation's listener for it. */

@@ -90,6 +90,11 @@ bool h1_has_more(const struct h1 *h)
     return h->in.size > 0;
 }
 
+bool h1_was_cut(const struct h1 *h)
+{
+    return h->answer.begun && !h->answer.ended;
+}
+
 void h1_free(struct h1 *h)
 {
     h1_reset(h);

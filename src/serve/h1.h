@@ -25,6 +25,7 @@ struct h1 {
     struct h1_answer {
         uint64_t left; /* of a body of known length: never send more */
         bool chunked, bodyless;
+        uint8_t begun, ended; /* its head was made; its last byte was sent */
     } answer;
     struct h1_marks {
         bool dead;       /* the client is gone or was cut: nothing can be sent */
@@ -37,6 +38,8 @@ void h1_free(struct h1 *h); /* back to the pool; what is left of `in` goes back 
 void h1_pool_free(struct serve_state *s);
 /* Ends what belonged to the exchange just served; `in` stays. */
 void h1_reset(struct h1 *h);
+/* An answer was begun and not ended. */
+bool h1_was_cut(const struct h1 *h);
 /* Bytes of a next request are at hand. */
 bool h1_has_more(const struct h1 *h);
 

@@ -45,6 +45,18 @@ static enum io cut_short(struct h1 *h, enum io io)
     return preset(x, 400, "client prematurely closed connection");
 }
 
+/* Trailers are counted together with the head: they may use what it left of its caps. */
+static void limit_trailers(struct h1 *h, size_t head)
+{
+    const struct exchange *x = h->client.x;
+    struct h1_limits limits = limits_of(x->core);
+    unsigned lines = x->request.fields.count;
+
+    chunked_init(&h->body.chunked);
+    chunked_limit_trailers(&h->body.chunked, head < limits.head ? limits.head - (uint32_t)head : 0,
+                           lines < limits.fields ? limits.fields - lines : 0);
+}
+
 static enum io take_head(struct h1 *h, const struct h1_request *head, size_t taken)
 {
     struct exchange *x = h->client.x;
@@ -58,7 +70,7 @@ static enum io take_head(struct h1 *h, const struct h1_request *head, size_t tak
     h->body.ended = head->framing == BODY_NONE || (head->framing == BODY_LENGTH && head->length == 0);
     h->marks.continued = !head->expects;
     if (head->framing == BODY_CHUNKED)
-        chunked_init(&h->body.chunked);
+        limit_trailers(h, taken);
     if (x->listener->ssl && !h->connection->encrypted)
         return preset(x, 497, "client sent plain HTTP request to HTTPS port");
     if (!request_take(x, head, &why))

@@ -83,7 +83,7 @@ static void add_framing(struct h1 *h, struct buf *out)
     struct exchange *x = h->client.x;
     bool silent = x->response.status == 204 || x->response.status == 304 || x->response.status < 200;
 
-    h->answer = (struct h1_answer){ .left = LENGTH_UNKNOWN, .bodyless = response_has_no_body(x) };
+    h->answer = (struct h1_answer){ .left = LENGTH_UNKNOWN, .bodyless = response_has_no_body(x), .begun = 1 };
     if (x->response.length != LENGTH_UNKNOWN && !silent) {
         buf_adds(out, "Content-Length: ");
         buf_add_decimal(out, x->response.length);
@@ -235,12 +235,15 @@ static enum io send_memory(struct h1 *h, struct span bytes, bool last)
         iov[n++] = piece(bytes);
     if (bytes.len > 0 && h->answer.chunked)
         iov[n++] = piece((struct span){ "\r\n", 2 });
-    if (last && h->answer.chunked)
+    if (last && h->answer.chunked && !h->answer.bodyless)
         iov[n++] = piece((struct span){ "0\r\n\r\n", 5 });
-    if (n == 0)
+    if (n == 0) {
+        h->answer.ended = last;
         return IO_OK;
+    }
     enum io io = send_all(h, iov, n, head);
     buf_clear(&h->out);
+    h->answer.ended = io == IO_OK && last;
     return io;
 }
 
@@ -273,6 +276,7 @@ static enum io send_file(struct h1 *h, const struct part *p)
     x->response.body_sent += sent;
     if (io != IO_OK)
         h->marks.dead = true;
+    h->answer.ended = io == IO_OK && p->last;
     return io;
 }
 
@@ -298,7 +302,7 @@ enum io h1_send_end(struct client *c)
 
     if (!h->answer.bodyless && h->answer.left != LENGTH_UNKNOWN && h->answer.left > 0)
         return IO_FAILED;
-    return send_memory(h, (struct span){ NULL, 0 }, !h->answer.bodyless);
+    return send_memory(h, (struct span){ NULL, 0 }, true);
 }
 
 enum io h1_send_interim(struct client *c, unsigned status, const struct fields *fields)

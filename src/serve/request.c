@@ -89,31 +89,6 @@ static bool take_authority(struct exchange *x, const struct target *t, const cha
     return take_host(x, t->authority, ret_why);
 }
 
-/* Letters, digits, hyphens; underscores too, where the configuration says so. */
-static bool is_plain_name(struct span name, bool underscores)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = ascii_lower(name.at[i]);
-
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || (c == '_' && underscores)))
-            return false;
-    }
-    return true;
-}
-
-/* `Transfer_Encoding`: some origins read it as the real one (SMUG-48). */
-static bool is_framing_twin(struct span name)
-{
-    char dashed[20];
-
-    if (name.len >= sizeof(dashed))
-        return false;
-    for (size_t i = 0; i < name.len; i++)
-        dashed[i] = name.at[i] == '_' ? '-' : name.at[i];
-    enum field_id id = field_id_of((struct span){ dashed, name.len });
-    return id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING;
-}
-
 /* Fields with odd names: dropped on the reverse face, unless the configuration keeps them (nginx-semantics
  * 4.3). The forward face passes every token on. */
 static void drop_invalid(struct exchange *x)
@@ -125,8 +100,8 @@ static void drop_invalid(struct exchange *x)
     for (unsigned i = 0; i < f->count; i++) {
         struct field *field = &f->at[i];
 
-        if (field->invalid && (is_framing_twin(field->name) ||
-                               (drops && !is_plain_name(field->name, x->core->names.underscores))))
+        if (field->invalid && (field_name_is_disguise(field->name) ||
+                               (drops && !field_name_is_plain(field->name, x->core->names.underscores))))
             exchange_log(x, LEVEL_INFO, 0, "client sent invalid header line: \"%.*s\"",
                          (int)(field->name.len < 100 ? field->name.len : 100), field->name.at);
         else

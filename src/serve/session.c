@@ -58,16 +58,20 @@ static enum after serve_one(struct h1 *h)
 static void finish(struct h1 *h, enum after after)
 {
     struct connection *c = h->connection;
-    bool linger_first = after == AFTER_CLOSE && !h->marks.dead &&
+    bool cut = after == AFTER_CLOSE && h1_was_cut(h);
+    bool linger_first = !cut && after == AFTER_CLOSE && !h->marks.dead &&
                         ((!h->body.ended && h->body.framing != BODY_NONE) || h->in.size > 0 ||
                          conn_ready(&c->conn));
+
+    /* A body that only the end of the connection ends must not end like a whole one. */
+    enum closing closing = !cut ? CLOSE_CLEAN : h->answer.left == LENGTH_UNKNOWN && !h->answer.chunked ? CLOSE_RESET : CLOSE_CUT;
 
     h1_free(h);
     if (after == AFTER_TAKEN)
         return;
     if (linger_first)
         linger(c, core_now(c));
-    connection_close(c, after == AFTER_RESET);
+    connection_close(c, after == AFTER_RESET ? CLOSE_RESET : closing);
 }
 
 static void serve_h1(struct connection *c)
@@ -77,7 +81,7 @@ static void serve_h1(struct connection *c)
     unsigned served = 0;
 
     if (h == NULL) {
-        connection_close(c, true);
+        connection_close(c, CLOSE_RESET);
         return;
     }
     for (;;) {
@@ -107,14 +111,10 @@ void session_run(void *arg)
     if (l->ssl && !c->encrypted) {
         switch (ssl_accept(c, l)) {
         case SSL_ACCEPTED:
-            c->encrypted = true;
-            if (!conn_ready(&c->conn)) {
-                connection_park(c, core_now(c)->client_header_timeout);
-                return;
-            }
+            c->encrypted = true; /* the next read sends the tickets, so it is not parked yet */
             break;
         case SSL_REFUSED:
-            connection_close(c, false);
+            connection_close(c, CLOSE_CUT);
             return;
         case SSL_IS_PLAIN: /* the exchange answers 497 */
             break;

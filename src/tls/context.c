@@ -5,6 +5,7 @@
  * Owns the SSL_CTX, the BIO's method and the keys of its tickets. */
 #include "tls/context.h"
 
+#include "base/clock.h"
 #include "tls/client_hello.h"
 #include "tls/identity.h"
 #include "tls/layer.h"
@@ -81,9 +82,12 @@ static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int seal)
 {
-    struct tls *t = tls_of_ssl(ssl);
+    struct ticket_ring *ring = &tls_of_ssl(ssl)->context->ring;
+    struct ticket_parts parts = { name, iv, cipher, mac };
+    uint64_t now = clock_monotonic_ms();
 
-    return ticket_ring_use(&t->context->ring, ssl, name, iv, cipher, mac, seal != 0);
+    return seal ? ticket_ring_seal(ring, now, &parts)
+                : ticket_ring_open(ring, now, &parts, SSL_version(ssl) >= TLS1_3_VERSION);
 }
 
 /* --- settings ------------------------------------------------------------------------------- */

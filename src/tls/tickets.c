@@ -6,13 +6,12 @@
  * Owns the keys; they are wiped when their place is needed or the ring ends. */
 #include "tls/tickets.h"
 
-#include "base/clock.h"
 #include "base/random.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 
-enum { SHORTEST_PERIOD = 3600 * 1000, IV_SIZE = 16 };
+enum { SHORTEST_PERIOD = 3600 * 1000 };
 
 bool ticket_ring_init(struct ticket_ring *r, uint64_t session_ms)
 {
@@ -76,8 +75,8 @@ static struct ticket_key *opening_key(struct ticket_ring *r, const unsigned char
     return NULL;
 }
 
-static bool load(const struct ticket_ring *r, const struct ticket_key *k, const unsigned char *iv,
-                 EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool seal)
+static bool load(const struct ticket_ring *r, const struct ticket_key *k,
+                 const struct ticket_parts *parts, bool seal)
 {
     unsigned char *bytes = (unsigned char *)secret_reveal(&k->secret).at;
     char digest[] = "SHA256";
@@ -87,32 +86,33 @@ static bool load(const struct ticket_ring *r, const struct ticket_key *k, const 
         OSSL_PARAM_construct_end(),
     };
 
-    return EVP_CipherInit_ex(cipher, r->cipher, NULL, bytes + TICKET_MAC, iv, seal) == 1 &&
-           EVP_MAC_CTX_set_params(mac, params) == 1;
+    return EVP_CipherInit_ex(parts->cipher, r->cipher, NULL, bytes + TICKET_MAC, parts->iv, seal) ==
+               1 &&
+           EVP_MAC_CTX_set_params(parts->mac, params) == 1;
 }
 
-/* In 1.3 clients use a ticket once, so each use earns a new one. In 1.2 a new one, told for the
- * newest key, would be dropped by half of them. */
-static int good(const struct ticket_ring *r, const struct ticket_key *k, const SSL *ssl)
+int ticket_ring_seal(struct ticket_ring *r, uint64_t now, const struct ticket_parts *parts)
 {
-    bool renew = SSL_version(ssl) >= TLS1_3_VERSION || k != &r->key[r->newest];
-
-    return renew ? 2 : 1;
-}
-
-int ticket_ring_use(struct ticket_ring *r, SSL *ssl, unsigned char name[TICKET_NAME],
-                    unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool seal)
-{
-    uint64_t now = clock_monotonic_ms();
-    struct ticket_key *k = seal ? sealing_key(r, now) : opening_key(r, name, now);
+    const struct ticket_key *k = sealing_key(r, now);
 
     if (k == NULL)
         return 0;
-    if (seal) {
-        memcpy(name, k->name, TICKET_NAME);
-        random_bytes(iv, IV_SIZE);
-    }
-    if (!load(r, k, iv, cipher, mac, seal))
+    memcpy(parts->name, k->name, TICKET_NAME);
+    random_bytes(parts->iv, TICKET_IV);
+    return load(r, k, parts, true) ? 1 : -1;
+}
+
+/* In 1.3 clients use a ticket once, so each use earns a new one. In 1.2 a client that is promised a
+ * new one drops the old: so only for an old key, which must be left. */
+int ticket_ring_open(struct ticket_ring *r, uint64_t now, const struct ticket_parts *parts,
+                     bool is_1_3)
+{
+    const struct ticket_key *newest = sealing_key(r, now);
+    const struct ticket_key *k = opening_key(r, parts->name, now);
+
+    if (k == NULL)
+        return 0;
+    if (!load(r, k, parts, false))
         return -1;
-    return seal ? 1 : good(r, k, ssl);
+    return is_1_3 || k != newest ? 2 : 1;
 }

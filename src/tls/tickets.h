@@ -7,7 +7,7 @@
 
 /* The keys that seal session tickets: the newest signs, all open. A key signs for one period and
  * opens for one more; a new one is made when a ticket is wanted and the newest is over. */
-enum { TICKET_KEYS = 3, TICKET_NAME = 16, TICKET_MAC = 32, TICKET_AES = 32 };
+enum { TICKET_KEYS = 3, TICKET_NAME = 16, TICKET_IV = 16, TICKET_MAC = 32, TICKET_AES = 32 };
 
 struct ticket_key {
     unsigned char name[TICKET_NAME];
@@ -26,9 +26,18 @@ struct ticket_ring {
 bool ticket_ring_init(struct ticket_ring *r, uint64_t session_ms);
 void ticket_ring_done(struct ticket_ring *r);
 
-/* OpenSSL's call for one ticket, see SSL_CTX_set_tlsext_ticket_key_evp_cb. The result is OpenSSL's
- * too: -1 failure, 0 no ticket, 1 good, 2 good and to be renewed. */
-int ticket_ring_use(struct ticket_ring *r, SSL *ssl, unsigned char name[TICKET_NAME],
-                    unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool seal);
+/* What OpenSSL hands over for one ticket, see SSL_CTX_set_tlsext_ticket_key_evp_cb. */
+struct ticket_parts {
+    unsigned char *name; /* TICKET_NAME bytes */
+    unsigned char *iv;   /* TICKET_IV bytes */
+    EVP_CIPHER_CTX *cipher;
+    EVP_MAC_CTX *mac;
+};
+
+/* `now`: ms, monotonic. The results are what OpenSSL expects of its callback: -1 failure; 0 no
+ * ticket; 1 good; 2 good, and to be renewed (`is_1_3`: a session of TLS 1.3). */
+int ticket_ring_seal(struct ticket_ring *r, uint64_t now, const struct ticket_parts *parts);
+int ticket_ring_open(struct ticket_ring *r, uint64_t now, const struct ticket_parts *parts,
+                     bool is_1_3);
 
 #endif

@@ -58,7 +58,10 @@ class Proxy:
             self.config.write_text(config)
             command += ["-c", str(self.config)]
             listeners = listeners or len(dict.fromkeys(LISTEN.findall(config)))
-        command += ["-p", str(self.room), "-e", str(self.error_log)]
+        if config is not None or "-c" in args:
+            command += ["-p", str(self.room)]
+        if config is None or "error_log" not in config:
+            command += ["-e", str(self.error_log)]
         self.command = command
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         errors="backslashreplace", env=env)
@@ -112,12 +115,14 @@ class Proxy:
         return [pid, *map(int, children)]
 
     def descriptors(self):
-        """How many of each kind, in all processes."""
+        """How many of each kind, in all processes. Folders are not counted: roots of static files stay open."""
         kinds = Counter()
         for pid in self.pids():
             try:
                 for fd in os.listdir(f"/proc/{pid}/fd"):
-                    kinds[re.sub(r"[:\[].*", "", os.readlink(f"/proc/{pid}/fd/{fd}"))] += 1
+                    kind = os.readlink(f"/proc/{pid}/fd/{fd}")
+                    if not os.path.isdir(kind):
+                        kinds[re.sub(r"[:\[].*", "", kind)] += 1
             except FileNotFoundError:
                 pass  # closed, or ended, while we looked
         return kinds

@@ -151,8 +151,9 @@ struct standing floor_stand(const struct address *a, bool own)
     if (s.range != NULL)
         s.word = s.range->word;
     if (own) {
-        s.word = FLOOR_OWN;
         s.words |= 1u << FLOOR_OWN;
+        if (s.word != FLOOR_LOOPBACK) /* it is ours too, and has a word of its own */
+            s.word = FLOOR_OWN;
     }
     if (s.words != 0)
         s.words |= 1u << FLOOR_SPECIAL;
@@ -166,6 +167,8 @@ static bool is_guarded(enum floor_word word)
 
 bool floor_word_opens(const struct standing *s, enum floor_word word)
 {
+    if (word == FLOOR_OWN)
+        return (s->words >> FLOOR_OWN & 1) != 0;
     return word == s->word || (word == FLOOR_SPECIAL && !is_guarded(s->word));
 }
 

@@ -28,8 +28,4 @@ struct forward_block {
 
 extern const struct module forward_module;
 
-/* Names that the forward face knows and this version does not support yet, for conf_input's
- * `later`; NULL ends it. */
-extern const char *const forward_later[];
-
 #endif

@@ -459,23 +459,38 @@ static void wait_for_both(void *arg)
     w->done = true;
 }
 
+static void take_some(int far)
+{
+    static char bytes[8 << 20];
+
+    for (int i = 0; i < 100; i++)
+        if (recv(far, bytes, sizeof(bytes), MSG_DONTWAIT) < 0)
+            turns(1);
+}
+
 static void who_waits_for_both_sides_wakes_for_either_once(void **state)
 {
-    struct sock s;
-    int far = open_pair(&s);
-    struct waiter w = { .sock = &s };
     (void)state;
+    for (enum side side = SIDE_READ; side <= SIDE_WRITE; side++) {
+        struct sock s;
+        int far = open_pair(&s);
+        struct waiter w = { .sock = &s };
 
-    turns(1);
-    fiber_spawn(&loop.fibers, NULL, wait_for_both, &w);
-    turns(2);
-    assert_false(w.done);
-    say(far, "x");
-    turns(1);
-    assert_true(w.done);
-    assert_int_equal(w.io, IO_OK);
-    assert_null(s.on[SIDE_WRITE].wait);
-    close_pair(&s, far);
+        turns(1);
+        fiber_spawn(&loop.fibers, NULL, wait_for_both, &w);
+        turns(2);
+        assert_false(w.done);
+        if (side == SIDE_READ)
+            say(far, "x");
+        else
+            take_some(far);
+        turns(1);
+        assert_true(w.done);
+        assert_int_equal(w.io, IO_OK);
+        assert_null(s.on[SIDE_READ].wait);
+        assert_null(s.on[SIDE_WRITE].wait);
+        close_pair(&s, far);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, room_teardown)

@@ -238,6 +238,91 @@ static void an_idle_pump_keeps_no_pipe(void **state)
     assert_int_equal(open_files(), before);
 }
 
+/* --- a layer that, like TLS, must read before it can write ------------------------------------ */
+
+struct moody {
+    struct layer layer;
+    uint64_t bytes;  /* read so far */
+    uint64_t unlock; /* how many must be before it writes */
+};
+
+static struct moody *moody_of(struct layer *l)
+{
+    return CONTAINER(l, struct moody, layer);
+}
+
+static enum io moody_read(struct layer *l, uint32_t max, struct lease *ret)
+{
+    enum io io = l->below->ops->read(l->below, max, ret);
+
+    l->want = l->below->want;
+    if (io == IO_OK)
+        moody_of(l)->bytes += ret->size;
+    return io;
+}
+
+static enum io moody_write(struct layer *l, struct iovec *iov, int n, size_t *ret_taken)
+{
+    enum io io = IO_AGAIN;
+
+    *ret_taken = 0;
+    l->want = WANT_READ;
+    if (moody_of(l)->bytes >= moody_of(l)->unlock) {
+        io = l->below->ops->write(l->below, iov, n, ret_taken);
+        l->want = l->below->want;
+    }
+    return io;
+}
+
+static enum io moody_shut(struct layer *l)
+{
+    return l->below->ops->shut(l->below);
+}
+
+static void moody_close(struct layer *l)
+{
+    (void)l;
+}
+
+static const struct transport moody_transport = {
+    .read = moody_read,
+    .write = moody_write,
+    .shut = moody_shut,
+    .close = moody_close,
+};
+
+/* The read that it waits for is made when the other side drains: at an event of that side. */
+static void let_a_write_wait_for_a_read(struct tunnel *t, int end)
+{
+    struct moody moody = { .layer.ops = &moody_transport };
+
+    conn_push(&t->conn[end], &moody.layer);
+    fake_window(t->far[!end], 0);
+    start(t, 60000, 60000, 1);
+    send_byte(t, end); /* held: nobody takes it */
+    send_byte(t, end); /* not yet read */
+    moody.unlock = moody.bytes + 1;
+    send_byte(t, !end);
+    assert_int_equal(fake_received(t->far[end]).len, 0);
+
+    fake_drain(t->far[!end], SIZE_MAX / 2);
+    fake_run(&t->loop, loop_now(&t->loop));
+    assert_int_equal(fake_received(t->far[!end]).len, 2);
+    assert_int_equal(fake_received(t->far[end]).len, 1);
+    pump_stop(t->pump);
+    fake_run(&t->loop, loop_now(&t->loop));
+}
+
+static void a_write_that_waits_for_a_read_goes_on(void **state)
+{
+    let_a_write_wait_for_a_read(*state, A);
+}
+
+static void a_write_that_waits_for_a_read_goes_on_at_the_other_end(void **state)
+{
+    let_a_write_wait_for_a_read(*state, B);
+}
+
 /* --- every step failing in turn --------------------------------------------------------------- */
 
 static const struct span SENT = SPAN("all the bytes of a client that says what it wants at length");
@@ -356,6 +441,9 @@ int main(void)
         TIMED("TUN-01-after-the-clients-end-a-long-answer-may-flow",
               after_the_clients_end_a_long_answer_may_flow),
         TIMED("an_idle_pump_keeps_no_pipe", an_idle_pump_keeps_no_pipe),
+        TIMED("a_write_that_waits_for_a_read_goes_on", a_write_that_waits_for_a_read_goes_on),
+        TIMED("a_write_that_waits_for_a_read_goes_on_at_the_other_end",
+              a_write_that_waits_for_a_read_goes_on_at_the_other_end),
         TEST("TUN-06-delays-at-any-step-lose-nothing", delays_at_any_step_lose_nothing),
         TEST("TUN-06-refusals-to-splice-lose-nothing", refusals_to_splice_lose_nothing),
         TEST("TUN-04-failures-at-any-step-reset-both", failures_at_any_step_reset_both),

@@ -1,5 +1,5 @@
-/* What the tests of the forward face share: a configuration of a few modules, and an exchange that runs through
- * their phases without a connection. */
+/* What the tests of the forward face share: a configuration of a few modules, and an exchange that
+ * runs through their phases without a connection. */
 #ifndef TESTS_UNIT_DECIDE_FORWARD_ROOM_H
 #define TESTS_UNIT_DECIDE_FORWARD_ROOM_H
 
@@ -40,13 +40,15 @@ static const struct directive room_listen_rows[] = {
     { "listen", CTX_FORWARD, 1, 1, &room_listen_type, 0, NULL, NONE, "a listener", 0, NULL },
     {},
 };
-static const struct module room_listen_module = {
-    .name = "listen", .directives = room_listen_rows, .settings_size = sizeof(struct room_listen)
-};
+static const struct module room_listen_module = { .name = "listen",
+                                                  .directives = room_listen_rows,
+                                                  .settings_size = sizeof(struct room_listen) };
 
-static const struct module *const room_modules[] = { &core_module, &room_listen_module, &forward_module,
-                                                     &anonymity_module };
+static const struct module *const room_modules[] = { &core_module, &room_listen_module,
+                                                     &forward_module, &anonymity_module };
 enum { ROOM_MODULES = COUNT(room_modules) };
+
+static const char *const room_later[] = { "deny_page", "schedule", NULL };
 
 struct room {
     struct generation g;
@@ -139,13 +141,19 @@ static inline const char *room_read(struct room *r, const char *text)
             .merge = room_modules[i]->merge,
             .check = room_modules[i]->check,
         };
-    struct conf_input input = { .file = SPAN("/etc/office.conf"), .text = span_of(text), .prefix = SPAN("/"),
-                                .modules = modules, .module_count = ROOM_MODULES,
-                                .later = forward_later, .arena = &r->g.arena, .user = &r->g };
+    struct conf_input input = { .file = SPAN("/etc/office.conf"),
+                                .text = span_of(text),
+                                .prefix = SPAN("/"),
+                                .modules = modules,
+                                .module_count = ROOM_MODULES,
+                                .later = room_later,
+                                .arena = &r->g.arena,
+                                .user = &r->g };
     r->conf = conf_build(&input);
     r->g.top = conf_top(r->conf);
     if (conf_is_good(r->conf)) {
-        forward_module.init(&r->g, r->conf, settings_in(r->g.top, module_index(&r->g, &forward_module)));
+        forward_module.init(&r->g, r->conf,
+                            settings_in(r->g.top, module_index(&r->g, &forward_module)));
         generation_index_modules(&r->g);
         for (unsigned i = 0; i < conf_file_count(r->conf); i++) {
             struct span *names = arena_alloc(&r->g.arena, sizeof(*names));
@@ -157,12 +165,14 @@ static inline const char *room_read(struct room *r, const char *text)
     return room_said(r);
 }
 
-/* The lines stand in a forward block that loopback clients reach, without warnings: line 1 is `lines`'. */
+/* The lines stand in a forward block that loopback clients reach, without warnings: line 1 is
+ * `lines`'. */
 static inline const char *room_rules(struct room *r, const char *lines)
 {
     char text[65536];
 
-    snprintf(text, sizeof(text), "forward { listen 127.0.0.1:3128; tunnel_peek off;\n%s\n}\n", lines);
+    snprintf(text, sizeof(text), "forward { listen 127.0.0.1:3128; tunnel_peek off;\n%s\n}\n",
+             lines);
     return room_read(r, text);
 }
 
@@ -191,16 +201,21 @@ static inline unsigned room_ask_from(struct room *r, const char *client, const c
     const char *why = NULL;
 
     room_end_exchange(r);
-    r->x = (struct exchange){ .worker = &r->worker, .generation = &r->g, .client = &r->client,
-                              .listener = l, .server = l->fallback, .keep_alive = true };
+    r->x = (struct exchange){ .worker = &r->worker,
+                              .generation = &r->g,
+                              .client = &r->client,
+                              .listener = l,
+                              .server = l->fallback,
+                              .keep_alive = true };
     arena_init(&r->x.arena, 4096, &r->worker.budget);
     exchange_enter(&r->x, l->fallback);
     r->x.local_address = l->address;
     assert_true(address_parse(span_of(client), 40000, &r->x.client_address));
     fields_init(&r->x.request.fields, &r->x.arena, NULL, 0);
     fields_init(&r->x.response.fields, &r->x.arena, NULL, 0);
-    assert_int_equal(h1_request_parse(span_of(head), &limits, &r->x.request.fields, &request, &taken, &fault),
-                     PARSE_OK);
+    assert_int_equal(
+        h1_request_parse(span_of(head), &limits, &r->x.request.fields, &request, &taken, &fault),
+        PARSE_OK);
     if (!request_take(&r->x, &request, &why))
         return r->x.response.status;
     room_phases(r);

@@ -15,7 +15,8 @@ static const struct {
     { "GET http://[2001:DB8:0:0::1]:81/ HTTP/1.0\r\n\r\n", 0, "2001:db8::1", 81 },
     { "CONNECT a.example:443 HTTP/1.1\r\nHost: b\r\n\r\n", 0, "a.example", 443 },
     { "CONNECT [::1]:443 HTTP/1.1\r\nHost: b\r\n\r\n", 0, "::1", 443 },
-    { "CONNECT a.example:443 HTTP/1.1\r\nHost: b\r\nContent-Length: 0\r\n\r\n", 0, "a.example", 443 },
+    { "CONNECT a.example:443 HTTP/1.1\r\nHost: b\r\nContent-Length: 0\r\n\r\n", 0, "a.example",
+      443 },
 
     { "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 400, NULL, 0 },
     { "GET https://a.example/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, NULL, 0 },
@@ -89,7 +90,8 @@ static void an_address_is_a_literal_and_a_name_is_none(void **state)
 
 static void localhost_is_loopback_without_any_name_server(void **state)
 {
-    static const char *const urls[] = { "http://localhost/", "http://LOCALHOST./", "http://x.localhost:8080/" };
+    static const char *const urls[] = { "http://localhost/", "http://LOCALHOST./",
+                                        "http://x.localhost:8080/" };
     struct room *r = *state;
 
     assert_string_equal(room_rules(r, "rule allow;"), "");
@@ -142,11 +144,16 @@ static void options_ends_here_when_no_forwards_are_left(void **state)
     struct room *r = *state;
 
     assert_string_equal(room_rules(r, "rule allow if host a;"), "");
-    assert_int_equal(room_ask(r, "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n"), 200);
-    assert_int_equal(room_ask(r, "OPTIONS http://b/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n"), 403);
-    assert_int_equal(room_ask(r, "GET http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n"), 0);
-    assert_int_equal(room_ask(r, "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: x\r\n\r\n"), 0);
-    assert_int_equal(room_ask(r, "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 3\r\n\r\n"), 0);
+    assert_int_equal(
+        room_ask(r, "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n"), 200);
+    assert_int_equal(
+        room_ask(r, "OPTIONS http://b/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n"), 403);
+    assert_int_equal(room_ask(r, "GET http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n"),
+                     0);
+    assert_int_equal(
+        room_ask(r, "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: x\r\n\r\n"), 0);
+    assert_int_equal(
+        room_ask(r, "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 3\r\n\r\n"), 0);
     assert_true(span_is(fields_find(&r->x.request.fields, FIELD_MAX_FORWARDS)->value, "2"));
 }
 

@@ -56,8 +56,10 @@ static const struct {
     { "category names", "GET http://a.example/ HTTP/1.0\r\n\r\n", false },
     { "category names", "GET http://x.names.example/ HTTP/1.0\r\n\r\n", true },
 
-    { "host .a.example and port 80 and not method POST", "GET http://a.example/ HTTP/1.0\r\n\r\n", true },
-    { "host .a.example and port 81 and not method POST", "GET http://a.example/ HTTP/1.0\r\n\r\n", false },
+    { "host .a.example and port 80 and not method POST", "GET http://a.example/ HTTP/1.0\r\n\r\n",
+      true },
+    { "host .a.example and port 81 and not method POST", "GET http://a.example/ HTTP/1.0\r\n\r\n",
+      false },
 };
 
 static void each_condition_holds_for_what_it_names(void **state)
@@ -67,7 +69,8 @@ static void each_condition_holds_for_what_it_names(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         snprintf(rules, sizeof(rules),
                  "list l { l.example; 10.0.0.0/8; } list but { 10.0.0.0/8; except 10.0.0.7; }\n"
-                 "list names { .names.example; }\nrule allow if %s;", cases[i].condition);
+                 "list names { .names.example; }\nrule allow if %s;",
+                 cases[i].condition);
         assert_string_equal(room_rules(*state, rules), "");
         unsigned status = room_ask_from(*state, "10.0.0.7", cases[i].head);
         if (status != (cases[i].holds ? 0 : 403))

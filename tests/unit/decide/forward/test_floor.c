@@ -1,5 +1,5 @@
-/* decide/forward/floor: each row of the table of forward-semantics 4.2, its first and last address, and the
- * neighbours just outside. */
+/* decide/forward/floor: each row of the table of forward-semantics 4.2, its first and last address,
+ * and the neighbours just outside. */
 #include "decide/forward/floor.h"
 
 #include <setjmp.h>
@@ -102,14 +102,14 @@ static void the_neighbours_just_outside_are_public(void **state)
 static const struct {
     const char *address, *word;
 } wrapped[] = {
-    { "::ffff:127.0.0.1", "loopback" },      { "::ffff:7f00:1", "loopback" },
-    { "::ffff:0:127.0.0.1", "loopback" },    { "::127.0.0.1", "loopback" },
-    { "64:ff9b::7f00:1", "loopback" },       { "64:ff9b::a9fe:a9fe", "metadata" },
-    { "64:ff9b:1::a00:1", "protocol" },      { "::ffff:10.0.0.1", "private" },
-    { "2002:7f00:1::", "transition" },       { "2002:a00:1::1", "transition" },
-    { "2001:0:7f00:1::", "transition" },     { "::ffff:8.8.8.8", "public" },
-    { "64:ff9b::808:808", "public" },        { "::ffff:0.0.0.0", "unspecified" },
-    { "2606:4700::1", "public" },            { "::2", "unspecified" },
+    { "::ffff:127.0.0.1", "loopback" },   { "::ffff:7f00:1", "loopback" },
+    { "::ffff:0:127.0.0.1", "loopback" }, { "::127.0.0.1", "loopback" },
+    { "64:ff9b::7f00:1", "loopback" },    { "64:ff9b::a9fe:a9fe", "metadata" },
+    { "64:ff9b:1::a00:1", "protocol" },   { "::ffff:10.0.0.1", "private" },
+    { "2002:7f00:1::", "transition" },    { "2002:a00:1::1", "transition" },
+    { "2001:0:7f00:1::", "transition" },  { "::ffff:8.8.8.8", "public" },
+    { "64:ff9b::808:808", "public" },     { "::ffff:0.0.0.0", "unspecified" },
+    { "2606:4700::1", "public" },         { "::2", "unspecified" },
 };
 
 static void an_ipv4_address_in_an_ipv6_form_is_judged_as_ipv4(void **state)
@@ -148,6 +148,10 @@ static const struct {
     { "fd00::1", false, "fd00::/8", true },
     { "fd00::1", false, "8000::/1", false },
     { "::ffff:10.8.1.1", false, "10.8.0.0/16", true },
+    { "127.0.0.1", true, "own", true },
+    { "127.0.0.1", true, "loopback", true },
+    { "127.0.0.1", true, "127.0.0.0/8", true },
+    { "127.0.0.1", false, "own", false },
     { "203.0.114.1", true, "own", true },
     { "203.0.114.1", true, "203.0.114.0/24", false },
 };

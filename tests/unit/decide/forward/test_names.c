@@ -48,8 +48,8 @@ static void names_are_read_without_case_and_outer_dots(void **state)
 
 static void any_notation_of_an_address_is_that_address(void **state)
 {
-    static const char *const loopbacks[] = { "127.0.0.1",  "127.1",        "2130706433", "0x7f000001",
-                                             "0177.0.0.1", "0x7f.1",       "127.0.0.1.", "0x7F.0.0x0.1" };
+    static const char *const loopbacks[] = { "127.0.0.1",  "127.1",  "2130706433", "0x7f000001",
+                                             "0177.0.0.1", "0x7f.1", "127.0.0.1.", "0x7F.0.0x0.1" };
     struct name_pattern p;
 
     for (size_t i = 0; i < COUNT(loopbacks); i++) {
@@ -63,9 +63,23 @@ static void any_notation_of_an_address_is_that_address(void **state)
 
 static void what_is_no_name_is_refused_with_a_reason(void **state)
 {
-    static const char *const bad[] = { "",          ".",       "a..b",      "*",        "a.*",     "a.*.b",
-                                       "**.a",      "a b",     "a/b",       "%61.b",    "b\xc3\xbc.example",
-                                       "1.2.3.256", "a.0x7f.", "1.2.3.4.5", ".1.2.3.4", "a.example..", "u@a" };
+    static const char *const bad[] = { "",
+                                       ".",
+                                       "a..b",
+                                       "*",
+                                       "a.*",
+                                       "a.*.b",
+                                       "**.a",
+                                       "a b",
+                                       "a/b",
+                                       "%61.b",
+                                       "b\xc3\xbc.example",
+                                       "1.2.3.256",
+                                       "a.0x7f.",
+                                       "1.2.3.4.5",
+                                       ".1.2.3.4",
+                                       "a.example..",
+                                       "u@a" };
     struct name_pattern p;
 
     for (size_t i = 0; i < COUNT(bad); i++)

@@ -50,7 +50,8 @@ static bool has(struct arena *arena, const char *set, const char *text)
 
 static void a_set_has_what_lies_in_one_of_its_networks(void **state)
 {
-    static const char set[] = "10.0.0.0/8 192.168.1.1-192.168.1.9 2001:db8::/32 10.1.0.0/16 1.2.3.4";
+    static const char set[] =
+        "10.0.0.0/8 192.168.1.1-192.168.1.9 2001:db8::/32 10.1.0.0/16 1.2.3.4";
 
     assert_true(has(*state, set, "10.0.0.0"));
     assert_true(has(*state, set, "10.255.255.255"));
@@ -77,7 +78,8 @@ static void neighbours_join(void **state)
 {
     assert_int_equal(set_of(*state, "10.0.0.0/9 10.128.0.0/9 11.0.0.0/8").sorted_count, 1);
     assert_int_equal(set_of(*state, "10.0.0.0/8 12.0.0.0/8").sorted_count, 2);
-    assert_int_equal(set_of(*state, "10.0.0.1-10.0.0.9 10.0.0.5-10.0.0.20 10.0.0.2").sorted_count, 1);
+    assert_int_equal(set_of(*state, "10.0.0.1-10.0.0.9 10.0.0.5-10.0.0.20 10.0.0.2").sorted_count,
+                     1);
     assert_int_equal(set_of(*state, "255.255.255.255 0.0.0.0 ffff::/16 ::/16").sorted_count, 4);
 }
 
@@ -117,8 +119,15 @@ static void everyone_is_all_of_a_family_in_whatever_pieces(void **state)
 
 static void what_is_no_network_is_refused(void **state)
 {
-    static const char *const bad[] = { "",      "all",        "10.0.0",       "10.0.0.0/33", "a.example",
-                                       "::/129", "10.0.0.9-10.0.0.1", "10.0.0.1-::1", "10.0.0.0/8-10.1.0.0/8" };
+    static const char *const bad[] = { "",
+                                       "all",
+                                       "10.0.0",
+                                       "10.0.0.0/33",
+                                       "a.example",
+                                       "::/129",
+                                       "10.0.0.9-10.0.0.1",
+                                       "10.0.0.1-::1",
+                                       "10.0.0.0/8-10.1.0.0/8" };
     struct cidr net;
 
     (void)state;

@@ -3,7 +3,8 @@
 
 static void ranges_are_numbers_from_1_to_65535(void **state)
 {
-    static const char *const bad[] = { "", "0", "65536", "080", "a", "1-", "-1", "5-4", "1-65536", "1-2-3" };
+    static const char *const bad[] = { "",   "0",  "65536", "080",     "a",
+                                       "1-", "-1", "5-4",   "1-65536", "1-2-3" };
     struct port_range r;
 
     (void)state;
@@ -37,7 +38,8 @@ static void without_a_line_the_defaults_hold(void **state)
 static bool open_for(struct room *r, enum port_floor which, uint16_t port)
 {
     struct listener *l = *(struct listener **)r->g.listeners.items;
-    const struct forward_settings *s = settings_in(l->fallback, module_index(&r->g, &forward_module));
+    const struct forward_settings *s =
+        settings_in(l->fallback, module_index(&r->g, &forward_module));
 
     return ports_allow(&s->ports, which, port);
 }
@@ -47,7 +49,8 @@ static void a_line_says_what_one_protocol_reaches(void **state)
     struct room *r = *state;
 
     assert_string_equal(room_rules(r, "ports http none; ports connect 443 8000-8100 except 8050;\n"
-                                      "ports socks any except 25 1-10; rule allow;"), "");
+                                      "ports socks any except 25 1-10; rule allow;"),
+                        "");
     assert_false(open_for(r, PORT_FLOOR_HTTP, 80));
     assert_true(open_for(r, PORT_FLOOR_CONNECT, 8100));
     assert_false(open_for(r, PORT_FLOOR_CONNECT, 8050));

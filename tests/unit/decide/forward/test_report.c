@@ -7,7 +7,8 @@ static void the_variables_say_what_was_asked_and_decided(void **state)
 
     assert_string_equal(room_rules(r, "list social { .s.example; }\nlist games { .g.example; }\n"
                                       "rule deny if category games social and not port 81;\n"
-                                      "rule allow if host .example;"), "");
+                                      "rule allow if host .example;"),
+                        "");
     assert_int_equal(room_get(r, "http://WWW.S.example:8080/a/b?secret=1"), 403);
     assert_string_equal(room_variable(r, "forward_protocol"), "http");
     assert_string_equal(room_variable(r, "forward_host"), "www.s.example");
@@ -65,7 +66,8 @@ static void what_a_rule_shows_is_bounded_and_without_control_bytes(void **state)
     len += (size_t)snprintf(rules, sizeof(rules), "rule deny if host");
     for (unsigned i = 0; i < 60; i++)
         len += (size_t)snprintf(rules + len, sizeof(rules) - len, " h%u.a.example", i);
-    snprintf(rules + len, sizeof(rules) - len, ";\nrule deny if method \"GET\" and\n\thost b.c.example;rule allow;");
+    snprintf(rules + len, sizeof(rules) - len,
+             ";\nrule deny if method \"GET\" and\n\thost b.c.example;rule allow;");
     assert_string_equal(room_rules(r, rules), "");
     assert_int_equal(room_get(r, "http://b.c.example/"), 403);
     assert_string_equal(room_explanation(r),

@@ -8,7 +8,8 @@ static void the_first_rule_that_matches_decides(void **state)
     assert_string_equal(room_rules(r, "rule deny if host .a.example and port 81;\n"
                                       "rule allow if host x.a.example y.a.example;\n"
                                       "rule deny if host .a.example;\n"
-                                      "rule allow if host .example;"), "");
+                                      "rule allow if host .example;"),
+                        "");
     assert_int_equal(room_get(r, "http://x.a.example:81/"), 403);
     assert_string_equal(room_variable(r, "forward_rule"), "office.conf:2");
     assert_int_equal(room_get(r, "http://x.a.example/"), 0);
@@ -28,7 +29,8 @@ static void a_deny_by_address_waits_for_the_address(void **state)
     assert_string_equal(room_rules(r, "rule deny if address 8.0.0.0/8;\nrule allow;"), "");
     assert_int_equal(room_get(r, "http://a.example/"), 0);
     assert_false(room_dial(r, "8.8.8.8"));
-    assert_string_equal(room_explanation(r), "denied by office.conf:2: rule deny if address 8.0.0.0/8");
+    assert_string_equal(room_explanation(r),
+                        "denied by office.conf:2: rule deny if address 8.0.0.0/8");
     assert_true(room_dial(r, "9.9.9.9"));
     assert_string_equal(room_variable(r, "forward_rule"), "office.conf:3");
     assert_string_equal(room_explanation(r), "-");
@@ -38,8 +40,10 @@ static void an_allow_by_address_goes_on_to_be_confirmed(void **state)
 {
     struct room *r = *state;
 
-    assert_string_equal(room_rules(r, "rule allow if host db.example and port 5432 and address 10.8.0.0/16;\n"
-                                      "rule allow if host .example;"), "");
+    assert_string_equal(
+        room_rules(r, "rule allow if host db.example and port 5432 and address 10.8.0.0/16;\n"
+                      "rule allow if host .example;"),
+        "");
     assert_int_equal(room_connect(r, "db.example:5432"), 0);
     assert_string_equal(room_variable(r, "forward_verdict"), "error"); /* not yet decided */
     assert_true(room_dial(r, "10.8.1.1"));
@@ -58,8 +62,10 @@ static void none_left_is_told_by_the_first_ones_rule(void **state)
 {
     struct room *r = *state;
 
-    assert_string_equal(room_rules(r, "rule deny if address 8.0.0.0/8;\nrule deny if address 9.0.0.0/8;\n"
-                                      "rule allow;"), "");
+    assert_string_equal(
+        room_rules(r, "rule deny if address 8.0.0.0/8;\nrule deny if address 9.0.0.0/8;\n"
+                      "rule allow;"),
+        "");
     assert_int_equal(room_get(r, "http://a.example/"), 0);
     assert_false(room_dial(r, "9.9.9.9"));
     assert_false(room_dial(r, "8.8.8.8"));
@@ -105,7 +111,8 @@ static void a_rule_that_nothing_reaches_is_refused(void **state)
         const char *said = room_rules(*state, reach[i].lines);
 
         snprintf(want, sizeof(want),
-                 "this rule cannot be reached: the one in /etc/office.conf:%u decides before it\n", reach[i].by);
+                 "this rule cannot be reached: the one in /etc/office.conf:%u decides before it\n",
+                 reach[i].by);
         bool refused = span_ends(span_of(said), want);
         if (refused != (reach[i].by > 0) || (!refused && !span_is(span_of(said), "")))
             fail_msg("%s\n said: %s", reach[i].lines, said);

@@ -9,7 +9,8 @@ static void a_denial_is_a_403_that_names_its_rule(void **state)
     assert_int_equal(room_get(r, "http://EVIL.example./"), 403);
     assert_int_equal(r->x.fault, FAULT_HTTP_REQUEST_DENIED);
     assert_true(r->x.keep_alive);
-    assert_string_equal(room_explanation(r), "denied by office.conf:2: rule deny if host .evil.example");
+    assert_string_equal(room_explanation(r),
+                        "denied by office.conf:2: rule deny if host .evil.example");
     assert_int_equal(room_connect(r, "a.evil.example:443"), 403);
     assert_false(r->x.keep_alive); /* what follows may be TLS */
 }
@@ -30,22 +31,24 @@ static const struct {
     const char *authority; /* with a scheme: plain HTTP; else CONNECT */
     unsigned status;
 } ports[] = {
-    { "http://a/", 0 },        { "http://a:443/", 0 },   { "http://a:8080/", 0 },
-    { "http://a:25/", 403 },   { "http://a:22/", 403 },  { "http://a:6667/", 403 },
-    { "http://a:6379/", 0 },   { "a:443", 0 },           { "a:25", 403 },
-    { "a:22", 403 },           { "a:6379", 403 },        { "a:11211", 403 },
-    { "a:3306", 403 },         { "a:1", 403 },           { "a:8443", 403 },
-    { "named:8443", 0 },       { "named:25", 403 },      { "named:443", 0 },
+    { "http://a/", 0 },      { "http://a:443/", 0 },  { "http://a:8080/", 0 },
+    { "http://a:25/", 403 }, { "http://a:22/", 403 }, { "http://a:6667/", 403 },
+    { "http://a:6379/", 0 }, { "a:443", 0 },          { "a:25", 403 },
+    { "a:22", 403 },         { "a:6379", 403 },       { "a:11211", 403 },
+    { "a:3306", 403 },       { "a:1", 403 },          { "a:8443", 403 },
+    { "named:8443", 0 },     { "named:25", 403 },     { "named:443", 0 },
 };
 
 static void the_port_floor_holds_unless_the_rule_names_the_port(void **state)
 {
     struct room *r = *state;
 
-    assert_string_equal(room_rules(r, "rule allow if host named and port 8443;\nrule allow if not port 26;"), "");
+    assert_string_equal(
+        room_rules(r, "rule allow if host named and port 8443;\nrule allow if not port 26;"), "");
     for (size_t i = 0; i < COUNT(ports); i++) {
         bool plain = span_starts(span_of(ports[i].authority), "http:");
-        unsigned status = plain ? room_get(r, ports[i].authority) : room_connect(r, ports[i].authority);
+        unsigned status =
+            plain ? room_get(r, ports[i].authority) : room_connect(r, ports[i].authority);
 
         if (status != ports[i].status)
             fail_msg("%s: %u", ports[i].authority, status);
@@ -53,17 +56,26 @@ static void the_port_floor_holds_unless_the_rule_names_the_port(void **state)
             assert_string_equal(room_variable(r, "forward_rule"), "floor:port");
     }
     room_connect(r, "a:25");
-    assert_string_equal(room_explanation(r), "denied by the port floor: port 25 is not open for CONNECT");
+    assert_string_equal(room_explanation(r),
+                        "denied by the port floor: port 25 is not open for CONNECT");
 }
 
 static const struct {
     const char *candidate;
     bool may;
 } candidates[] = {
-    { "8.8.8.8", true },           { "2606:4700::1", true },      { "127.0.0.1", false },
-    { "10.0.0.1", false },         { "169.254.169.254", false },  { "::1", false },
-    { "::ffff:10.0.0.1", false },  { "64:ff9b::7f00:1", false },  { "10.1.0.5", false },
-    { "203.0.114.7", false },      { "203.0.114.8", true },       { "198.41.0.9", false },
+    { "8.8.8.8", true },
+    { "2606:4700::1", true },
+    { "127.0.0.1", false },
+    { "10.0.0.1", false },
+    { "169.254.169.254", false },
+    { "::1", false },
+    { "::ffff:10.0.0.1", false },
+    { "64:ff9b::7f00:1", false },
+    { "10.1.0.5", false },
+    { "203.0.114.7", false },
+    { "203.0.114.8", true },
+    { "198.41.0.9", false },
     { "::ffff:203.0.114.7", false },
 };
 
@@ -76,7 +88,8 @@ static void the_address_floor_holds_after_resolution(void **state)
         assert_int_equal(room_get(r, "http://a.example/"), 0);
         if (room_dial(r, candidates[i].candidate) != candidates[i].may)
             fail_msg("%s", candidates[i].candidate);
-        assert_int_equal(r->x.fault, candidates[i].may ? FAULT_NONE : FAULT_DESTINATION_IP_PROHIBITED);
+        assert_int_equal(r->x.fault,
+                         candidates[i].may ? FAULT_NONE : FAULT_DESTINATION_IP_PROHIBITED);
     }
     assert_int_equal(room_get(r, "http://a.example/"), 0);
     assert_false(room_dial(r, "10.0.0.1"));
@@ -118,18 +131,20 @@ static void no_rule_leads_back_to_a_forward_face(void **state)
 {
     struct room *r = *state;
 
-    assert_string_equal(room_rules(r, "listen 10.1.0.5:4000; deny_special off;\n"
-                                      "rule allow if address own loopback and port 1-65535 and "
-                                      "client 127.0.0.0/8;"),
-                        "warn 2:36 with \"deny_special off\" clients reach private, loopback and metadata "
-                        "addresses\n");
+    assert_string_equal(
+        room_rules(r, "listen 10.1.0.5:4000; deny_special off;\n"
+                      "rule allow if address own loopback and port 1-65535 and "
+                      "client 127.0.0.0/8;"),
+        "warn 2:36 with \"deny_special off\" clients reach private, loopback and metadata "
+        "addresses\n");
     assert_int_equal(room_connect(r, "a:3128"), 0);
     assert_false(room_dial(r, "127.0.0.1"));
     assert_false(room_dial(r, "127.0.0.9"));
     assert_false(room_dial(r, "10.1.0.5"));
     assert_int_equal(room_connect(r, "a:4000"), 0);
     assert_false(room_dial(r, "10.1.0.5"));
-    assert_string_equal(room_explanation(r), "denied by the address floor: the destination is this proxy itself");
+    assert_string_equal(room_explanation(r),
+                        "denied by the address floor: the destination is this proxy itself");
     assert_int_equal(room_connect(r, "a:443"), 0);
     assert_true(room_dial(r, "10.1.0.5")); /* the reverse face, named */
 }
@@ -147,12 +162,13 @@ static void to_leads_elsewhere_and_the_floors_judge_that(void **state)
 {
     struct room *r = *state;
 
-    assert_string_equal(room_rules(r,
-                                   "rule allow to=127.0.0.1:8443 if host a.example and port 443 8443 and "
-                                   "address 127.0.0.1;\n"
-                                   "rule allow to=b.example:25 if host c.example;\n"
-                                   "rule allow to=safe.example if host d.example;\n"
-                                   "rule allow to=localhost if host e.example;"), "");
+    assert_string_equal(
+        room_rules(r, "rule allow to=127.0.0.1:8443 if host a.example and port 443 8443 and "
+                      "address 127.0.0.1;\n"
+                      "rule allow to=b.example:25 if host c.example;\n"
+                      "rule allow to=safe.example if host d.example;\n"
+                      "rule allow to=localhost if host e.example;"),
+        "");
     assert_int_equal(room_connect(r, "a.example:443"), 0);
     assert_true(span_is(r->x.asked->host, "a.example"));
     assert_true(span_is(r->x.goal->host, "127.0.0.1"));
@@ -176,7 +192,8 @@ static void an_address_that_another_rule_leads_elsewhere_is_not_dialled(void **s
 {
     struct room *r = *state;
 
-    assert_string_equal(room_rules(r, "rule allow if address 8.0.0.0/8;\nrule allow to=b.example;"), "");
+    assert_string_equal(room_rules(r, "rule allow if address 8.0.0.0/8;\nrule allow to=b.example;"),
+                        "");
     assert_int_equal(room_get(r, "http://a.example/"), 0);
     assert_true(span_is(r->x.goal->host, "a.example"));
     assert_true(room_dial(r, "8.8.8.8"));
@@ -184,7 +201,8 @@ static void an_address_that_another_rule_leads_elsewhere_is_not_dialled(void **s
     assert_false(room_dial(r, "9.9.9.9"));
 }
 
-static bool was_decided(const struct exchange *x, enum decided what, enum verdict verdict, const char *detail)
+static bool was_decided(const struct exchange *x, enum decided what, enum verdict verdict,
+                        const char *detail)
 {
     for (uint32_t i = 0; i < x->decisions.count && i < DECISIONS_KEPT; i++) {
         const struct decision *d = &x->decisions.at[i];
