@@ -47,7 +47,7 @@ void arena_clear(struct arena *a)
 
 void *arena_slow(struct arena *a, size_t size)
 {
-    size_t rounded = (size + 15) & ~(size_t)15;
+    size_t rounded = (size + (size == 0) + 15) & ~(size_t)15;
     size_t room = rounded > a->chunk_size ? rounded : a->chunk_size;
 
     if (rounded < size || room > SIZE_MAX - sizeof(struct arena_chunk))

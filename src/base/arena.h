@@ -27,7 +27,7 @@ void *arena_slow(struct arena *a, size_t size);
 /* Aligned to 16 bytes, not zeroed; never NULL. */
 static inline void *arena_alloc(struct arena *a, size_t size)
 {
-    size_t rounded = (size + 15) & ~(size_t)15;
+    size_t rounded = (size + (size == 0) + 15) & ~(size_t)15;
 
     if (rounded < size || rounded > a->left)
         return arena_slow(a, size);

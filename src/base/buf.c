@@ -41,7 +41,7 @@ static bool grow(struct buf *b, size_t room)
 
 bool buf_reserve(struct buf *b, size_t more)
 {
-    size_t room = b->room > 0 ? b->room : FIRST_ROOM;
+    size_t room = b->room > 0 ? b->room : b->max < FIRST_ROOM ? b->max : FIRST_ROOM;
 
     if (b->failed || more > b->max - b->len) {
         b->failed = true;

@@ -54,7 +54,7 @@ void clock_set(struct clock *c, int64_t wall_ms)
     time_t second = (time_t)(wall_ms / 1000);
 
     c->wall_ms = wall_ms;
-    if (second == c->second)
+    if (second == c->second && c->http_date[0] != '\0')
         return;
     c->second = second;
     http_date_print(second, c->http_date);

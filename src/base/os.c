@@ -82,10 +82,11 @@ static ssize_t read_open_file(int fd, size_t max, char **ret_data)
         return -errno;
     if (S_ISDIR(st.st_mode))
         return -EISDIR;
-    size_t room = st.st_size > 0 ? (size_t)st.st_size + 1 : 4096;
+    size_t room = st.st_size > 0 ? (size_t)st.st_size + 1 : 4096; /* files of /proc say 0 */
     char *data = NULL;
     for (;;) {
-        char *larger = len <= max && room <= max + 1 ? realloc(data, room) : NULL;
+        room = room <= max + 1 ? room : max + 1;
+        char *larger = len <= max ? realloc(data, room) : NULL;
         if (larger == NULL) {
             free(data);
             return -EFBIG;

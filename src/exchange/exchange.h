@@ -101,6 +101,8 @@ void exchange_pool_free(struct worker *w);
 
 /* Key of a note whose value is a `struct span *`: one sentence that pages of ours show, escaped: which rule decided. */
 extern const char exchange_explanation_key;
+/* Key of a note whose value is the peer being asked (a string), for the error log. */
+extern const char exchange_peer_key;
 
 /* Sets the source and closes the one before it. */
 void exchange_source(struct exchange *x, struct source *s);

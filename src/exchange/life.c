@@ -138,15 +138,18 @@ void exchange_log(struct exchange *x, enum level level, int error, const char *f
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    buf_init(&context, 1024, NULL);
+    buf_init(&context, 2048, NULL); /* all parts at their longest: else none would be seen */
     log_context(x, &context);
     struct span view = buf_view(&context);
+    /* NGINX's form: WHAT (ERRNO: REASON) while ACTION, client: ... */
+    const char *action = strstr(text, " while ");
+    size_t what = action != NULL ? (size_t)(action - text) : strlen(text);
+    char reason[128] = "";
     if (error != 0)
-        errlog_write(x->worker->log, level, x->connection, 0, "%s (%d: %s)%.*s", text, error,
-                     strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error", (int)view.len,
-                     view.at);
-    else
-        errlog_write(x->worker->log, level, x->connection, 0, "%s%.*s", text, (int)view.len, view.at);
+        snprintf(reason, sizeof(reason), " (%d: %s)", error,
+                 strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
+    errlog_write(x->worker->log, level, x->connection, 0, "%.*s%s%s%.*s", (int)what, text, reason, text + what,
+                 (int)view.len, view.at);
     buf_done(&context);
 }
 

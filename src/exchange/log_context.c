@@ -3,6 +3,8 @@
 
 #include "exchange/core.h"
 
+const char exchange_peer_key;
+
 static void add_quoted(struct buf *out, const char *label, struct span value)
 {
     if (value.len == 0)
@@ -15,6 +17,7 @@ static void add_quoted(struct buf *out, const char *label, struct span value)
 
 void log_context(const struct exchange *x, struct buf *out)
 {
+    const char *peer = exchange_note(x, &exchange_peer_key);
     const struct field *referer = fields_find(&x->request.fields, FIELD_REFERER);
 
     buf_adds(out, ", client: ");
@@ -23,6 +26,12 @@ void log_context(const struct exchange *x, struct buf *out)
     if (x->server != NULL)
         buf_add(out, x->server->label);
     add_quoted(out, ", request: ", x->request.line);
+    if (peer != NULL) {
+        buf_adds(out, ", upstream: \"http://");
+        buf_adds(out, peer);
+        buf_add(out, span_first(x->request.target, 300));
+        buf_add_byte(out, '"');
+    }
     add_quoted(out, ", host: ", span_first(x->request.authority, 200));
     if (referer != NULL && !referer->sensitive)
         add_quoted(out, ", referrer: ", referer->value);

@@ -201,7 +201,6 @@ static bool closes(unsigned status)
     case 500:
     case 501:
     case 505:
-    case 508:
         return true;
     default:
         return false;

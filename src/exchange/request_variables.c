@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
+#include "proto/base64.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -359,11 +360,22 @@ GETTER(nginx_version)
     return give(span_of(BIFRONS_VERSION), ret);
 }
 
+/* The name in Basic credentials, verified or not; one with a control byte is none (INJ-07). */
 GETTER(remote_user)
 {
-    (void)x, (void)ret; /* nobody verifies users yet */
+    const struct field *f = fields_find(&x->request.fields, FIELD_AUTHORIZATION);
+    struct buf text = { .max = 8192 };
+    struct span user, password;
+
     UNUSED_ARG;
-    return false;
+    if (f == NULL || !span_starts_caseless(f->value, "basic "))
+        return false;
+    bool good = base64_decode(span_trim(span_from(f->value, 6)), &text) &&
+                span_cut(buf_view(&text), ':', &user, &password) && is_field_value(user) && user.len > 0;
+    if (good)
+        *ret = arena_copy(&x->arena, user);
+    buf_done(&text);
+    return good;
 }
 
 GETTER(request_completion)

@@ -26,6 +26,7 @@ struct attempt *attempt_begin(struct exchange *x, const char *peer)
                            .connect_ms = NOT_REACHED,
                            .header_ms = NOT_REACHED,
                            .response_ms = NOT_REACHED };
+    exchange_keep(x, &exchange_peer_key, (void *)(uintptr_t)peer);
     return a;
 }
 

@@ -77,7 +77,7 @@ static enum io read_memory(struct file_source *f, struct part *ret)
     size_t want = f->left < BLOCK_SIZE ? (size_t)f->left : BLOCK_SIZE;
     ssize_t got = pread(f->fd, f->block->data, want, (off_t)f->at);
     if (got <= 0) {
-        exchange_log(x, LEVEL_ALERT, got < 0 ? errno : 0, "a file became shorter while it was sent");
+        exchange_log(x, LEVEL_ERROR, got < 0 ? errno : 0, "a file became shorter while it was sent");
         x->fault = FAULT_PROXY_INTERNAL_ERROR;
         return IO_FAILED;
     }

@@ -195,7 +195,10 @@ static enum io origin_head(struct source *s)
         return IO_FAILED;
     if ((!has_body || x->body != NULL) && !o->conf->aborts.ignore_client_abort)
         x->client->ops->watch(x->client, true);
-    return ask(o);
+    io = ask(o);
+    if (io == IO_OK && o->body.framing == BODY_NONE)
+        origin_finish(o); /* nobody reads on where no body comes (HEAD, 204, 304) */
+    return io;
 }
 
 void origin_finish(struct origin *o)
@@ -209,8 +212,7 @@ void origin_finish(struct origin *o)
     note_peer(o, PEER_GOOD);
     family_end(&o->upload.family);
     if (surplus && o->marks.keep)
-        exchange_log(x, LEVEL_WARN, 0, "upstream sent more data than specified in its answer: %s",
-                     o->attempt->peer);
+        exchange_log(x, LEVEL_WARN, 0, "upstream sent more data than specified in its answer while reading upstream");
     if (o->marks.keep && whole && !surplus)
         pool_give(o->conn);
     else

@@ -12,8 +12,7 @@ static enum io cut(struct origin *o, enum fault fault, const char *why)
 
     x->fault = fault;
     x->keep_alive = false;
-    exchange_log(x, LEVEL_ERROR, o->conn->conn.sock.error, "%s while reading upstream: %s", why,
-                 o->attempt->peer);
+    exchange_log(x, LEVEL_ERROR, o->conn->conn.sock.error, "%s while reading upstream", why);
     return IO_FAILED;
 }
 

@@ -40,11 +40,9 @@ static enum io dial_to(struct origin *o, const struct dial *d, uint64_t identity
             return io;
         x->fault = fault_of(io, &result);
         if (x->fault == FAULT_CONNECTION_TIMEOUT)
-            exchange_log(x, LEVEL_ERROR, ETIMEDOUT, "upstream timed out while connecting to upstream: %s",
-                         o->attempt->peer);
+            exchange_log(x, LEVEL_ERROR, ETIMEDOUT, "upstream timed out while connecting to upstream");
         else
-            exchange_log(x, LEVEL_ERROR, result.error, "connect() failed while connecting to upstream: %s",
-                         o->attempt->peer);
+            exchange_log(x, LEVEL_ERROR, result.error, "connect() failed while connecting to upstream");
         return IO_FAILED;
     }
     c->address = result.address;
@@ -76,7 +74,7 @@ static enum io connect_to_group(struct origin *o, bool *ret_next)
     if (o->peer == NULL) {
         o->attempt = attempt_begin(x, arena_cstr(&x->arena, group->name));
         x->fault = FAULT_DESTINATION_NOT_FOUND;
-        exchange_log(x, LEVEL_ERROR, 0, "no live upstreams while connecting to upstream: %s", o->attempt->peer);
+        exchange_log(x, LEVEL_ERROR, 0, "no live upstreams while connecting to upstream");
         return IO_FAILED;
     }
     decided(x, DECIDED_PEER, NEXT, o->peer->server->place, o->peer->name);

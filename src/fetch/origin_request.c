@@ -248,8 +248,8 @@ static enum io send_failed(struct origin *o, enum io io)
         return io;
     o->attempt->sent += 1; /* some of it may have arrived */
     x->fault = io == IO_TIMEOUT ? FAULT_CONNECTION_WRITE_TIMEOUT : FAULT_CONNECTION_TERMINATED;
-    exchange_log(x, LEVEL_ERROR, o->conn->conn.sock.error, "%s while sending request to upstream: %s",
-                 io == IO_TIMEOUT ? "upstream timed out" : "writev() failed", o->attempt->peer);
+    exchange_log(x, LEVEL_ERROR, o->conn->conn.sock.error, "%s while sending request to upstream",
+                 io == IO_TIMEOUT ? "upstream timed out" : "writev() failed");
     return IO_FAILED;
 }
 
@@ -332,7 +332,7 @@ enum io origin_send(struct origin *o)
 
     if (!o->marks.reused && conn_ready(&o->conn->conn)) { /* it speaks before it was asked (RESP-08) */
         x->fault = FAULT_HTTP_PROTOCOL_ERROR;
-        exchange_log(x, LEVEL_ERROR, 0, "upstream sent data before the request: %s", o->attempt->peer);
+        exchange_log(x, LEVEL_ERROR, 0, "upstream sent data before the request while sending request to upstream");
         return IO_FAILED;
     }
     if (!origin_write_head(o)) {

@@ -9,7 +9,7 @@ static enum io fail(struct origin *o, enum fault fault, const char *why)
 
     x->fault = fault;
     exchange_log(x, LEVEL_ERROR, fault == FAULT_CONNECTION_TERMINATED ? o->conn->conn.sock.error : 0,
-                 "%s while reading response header from upstream: %s", why, o->attempt->peer);
+                 "%s while reading response header from upstream", why);
     return IO_FAILED;
 }
 
@@ -196,7 +196,8 @@ static enum io take_head(struct origin *o, const struct h1_response *head)
     /* `$upstream_http_*` sees all of it. */
     *seen = x->response.fields;
     seen->at = arena_alloc(&x->arena, sizeof(*seen->at) * (seen->count + 1));
-    memcpy(seen->at, x->response.fields.at, sizeof(*seen->at) * seen->count);
+    if (seen->count > 0)
+        memcpy(seen->at, x->response.fields.at, sizeof(*seen->at) * seen->count);
     attempts->fields = seen;
 
     o->attempt->status = head->status;

@@ -54,7 +54,7 @@ static enum io fail_dial(struct tunnel *t, enum io io, const struct dial_result 
                : result->error == ECONNREFUSED                ? FAULT_CONNECTION_REFUSED
                                                               : FAULT_DESTINATION_IP_UNROUTABLE;
     t->attempt->status = fault_row(x->fault)->status;
-    exchange_log(x, LEVEL_ERROR, result->error, "connect() failed while connecting to %s", t->attempt->peer);
+    exchange_log(x, LEVEL_ERROR, result->error, "connect() failed while connecting to upstream");
     return IO_FAILED;
 }
 

@@ -124,15 +124,15 @@ static enum io epoll_recv(struct sock *s, struct lease *into)
 {
     ssize_t n;
 
-    do /* an empty datagram says nothing, and is no end */
+    do
         n = recv(s->fd, into->data, into->size, MSG_DONTWAIT);
-    while ((n == 0 && s->flags & SOCK_DATAGRAM) || (n < 0 && errno == EINTR));
+    while (n < 0 && errno == EINTR);
     if (n > 0) {
         into->size = (uint32_t)n;
         return IO_OK;
     }
     if (n == 0)
-        return IO_EOF;
+        return IO_EOF; /* of a datagram socket: an empty one came */
     return errno == EAGAIN ? IO_AGAIN : failed(s, errno);
 }
 

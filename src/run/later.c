@@ -9,10 +9,10 @@ const char *const later_directives[] = {
     "worker_aio_requests", "worker_cpu_affinity", "worker_priority", "worker_rlimit_core",
     "worker_shutdown_timeout", "working_directory",
     /* requests */
-    "aio", "aio_write", "alias", "allow", "auth_basic", "auth_basic_user_file", "auth_delay", "auth_jwt",
+    "aio", "aio_write", "alias", "auth_basic", "auth_basic_user_file", "auth_delay", "auth_jwt",
     "auth_request", "auth_request_set", "autoindex", "autoindex_exact_size", "autoindex_format",
     "autoindex_localtime", "break", "charset", "charset_map", "charset_types", "chunked_transfer_encoding",
-    "client_body_in_file_only", "client_body_in_single_buffer", "deny", "directio", "directio_alignment",
+    "client_body_in_file_only", "client_body_in_single_buffer", "directio", "directio_alignment",
     "disable_symlinks", "early_hints", "error_page", "etag", "if", "if_modified_since", "internal",
     "keepalive_disable", "keepalive_min_timeout", "limit_conn", "limit_conn_dry_run", "limit_conn_log_level",
     "limit_conn_status", "limit_conn_zone", "limit_except", "limit_rate", "limit_rate_after", "limit_req",
@@ -60,7 +60,7 @@ const char *const later_directives[] = {
     /* stream, mail */
     "mail", "stream",
     /* the forward face */
-    "absolute_https", "audit_log", "auth_cache", "auth_group_file", "auth_helper", "auth_throttle",
+    "icap_service", "external", "intercept", "intercept_ca", "forward_pac", "list_directory", "absolute_https", "audit_log", "auth_cache", "auth_group_file", "auth_helper", "auth_throttle",
     "bind_timeout", "deny_contact", "deny_page", "ip_only", "ip_prefer", "limit_bandwidth",
     "limit_bandwidth_zone", "log_client", "log_interval", "log_query", "log_start", "outgoing", "pac",
     "parent", "peek_ports", "proxy_protocol_timeout", "quota", "schedule", "socks_auth", "socks_bind_ports",

@@ -4,10 +4,14 @@
 
 #include "conf/types.h"
 
+#include <unistd.h>
+
 static bool set_user(struct conf_call *call, void *field)
 {
     struct main_settings *own = (struct main_settings *)((char *)field - offsetof(struct main_settings, user));
 
+    if (conf_place(call, 0).line > 0 && geteuid() != 0)
+        conf_warn(call, 0, "the \"user\" directive makes sense only if the process runs with super-user privileges, ignored");
     own->user = conf_word(call, 1);
     own->group = conf_word(call, 2);
     return true;

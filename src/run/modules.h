@@ -6,6 +6,7 @@ MODULE(main)            /* user, pid, error_log ...: the process */
 MODULE(resolver)        /* name servers */
 
 MODULE(listen)          /* listen: joins the lines of all blocks */
+MODULE(access)          /* allow, deny: by the client's address */
 MODULE(forward)         /* the forward face: what was asked for, and the rules */
 MODULE(server)          /* server, server_name */
 MODULE(location)        /* location */

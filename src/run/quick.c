@@ -97,6 +97,17 @@ static bool write_reverse(const struct words *w, struct buf *out)
     return true;
 }
 
+static bool is_loopback(const char *listen)
+{
+    struct address a;
+    struct cidr loopback;
+
+    if (!address_parse(span_of(listen), 80, &a) && !address_parse_ip(span_first(span_of(listen), span_find(span_of(listen), ':')), &a))
+        return false;
+    return (cidr_parse(span_of("127.0.0.0/8"), &loopback) && cidr_has(&loopback, &a)) ||
+           (cidr_parse(span_of("::1"), &loopback) && cidr_has(&loopback, &a));
+}
+
 static bool write_forward(const struct words *w, struct buf *out)
 {
     const char *listen = w->listen ? w->listen : "127.0.0.1:3128";
@@ -105,6 +116,10 @@ static bool write_forward(const struct words *w, struct buf *out)
 
     if (!is_plain("--listen", listen))
         return false;
+    if (w->allow == NULL && !is_loopback(listen)) {
+        fputs("bifrons: forward-proxy: --listen beyond this machine needs --allow NETWORK\n", stderr);
+        return false;
+    }
     if (w->allow != NULL && !cidr_parse(span_of(w->allow), &net)) {
         fprintf(stderr, "bifrons: \"%s\" is neither an address nor a network\n", w->allow);
         return false;

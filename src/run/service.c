@@ -271,11 +271,11 @@ static bool start_serving(struct service *s)
 {
     int failed;
 
-    if (!s->options->quick && !pidfile_write(main_settings_of(s->generation)->pid, &s->pidfile, &s->messages))
+    failed = signals_start(&s->signals, &s->loop, on_signal, s);
+    if (failed == 0 && !s->options->quick && !pidfile_write(main_settings_of(s->generation)->pid, &s->pidfile, &s->messages))
         return false;
     if (!privileges_drop(main_settings_of(s->generation), &s->messages))
         return false;
-    failed = signals_start(&s->signals, &s->loop, on_signal, s);
     if (failed == 0)
         failed = serve_start(&s->worker, s->sockets.fds, s->sockets.count);
     if (failed < 0)

@@ -113,7 +113,7 @@ static bool is_full(struct worker *w)
     if (w->most_connections == 0 || w->live_connections + w->upstream_connections < w->most_connections)
         return false;
     if (now - w->complained >= 1000 || w->complained == 0)
-        errlog_write(w->log, LEVEL_ALERT, 0, 0, "%u worker_connections are not enough", w->most_connections);
+        errlog_write(w->log, LEVEL_CRIT, 0, 0, "%u worker_connections are not enough", w->most_connections);
     w->complained = now;
     return true;
 }

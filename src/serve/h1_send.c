@@ -152,7 +152,7 @@ enum io h1_send_head(struct client *c)
             buf_add(out, f->at[i].value);
             buf_add(out, (struct span){ "\r\n", 2 });
         }
-    if (x->response.accept_ranges && !h->answer.bodyless)
+    if (x->response.accept_ranges)
         buf_adds(out, "Accept-Ranges: bytes\r\n");
     buf_add(out, (struct span){ "\r\n", 2 });
     if (buf_ok(out))

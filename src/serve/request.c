@@ -110,6 +110,18 @@ static void drop_invalid(struct exchange *x)
     f->count = kept;
 }
 
+/* `http://host`, `http://host?args`: the path is `/`. */
+static struct span pathless(struct exchange *x, const struct target *t)
+{
+    char *made = arena_alloc(&x->arena, t->args.len + 2);
+
+    made[0] = '/';
+    made[1] = '?';
+    if (t->args.len > 0)
+        memcpy(made + 2, t->args.at, t->args.len);
+    return (struct span){ made, t->has_args ? t->args.len + 2 : 1 };
+}
+
 bool request_take(struct exchange *x, const struct h1_request *from, const char **ret_why)
 {
     struct request *r = &x->request;
@@ -135,7 +147,7 @@ bool request_take(struct exchange *x, const struct h1_request *from, const char 
         size_t from_path = (size_t)(t.path.at - from->target.at);
         r->target = t.path.at >= from->target.at && from_path <= from->target.len
                         ? span_from(from->target, from_path)
-                        : t.path;
+                        : pathless(x, &t);
     }
     if (!take_authority(x, &t, ret_why))
         return false;

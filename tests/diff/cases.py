@@ -21,6 +21,7 @@ class Case:
     data: bytes
     methods: tuple = ("GET",)  # one answer is read for each; () for: no answer, the connection is closed
     finish: bool = False  # FIN after the bytes
+    lines: int = -1  # of the access log; -1: one for each answer
 
 
 SETUPS = []
@@ -33,6 +34,10 @@ def setup(name, config, **options):
 
 def add(s, name, data, *methods, **options):
     s.cases.append(Case(f"{s.name}-{name}", data, methods or (data.split(b" ")[0].decode("latin-1"),), **options))
+
+
+def silent(s, name, data, finish=True, lines=1):
+    s.cases.append(Case(f"{s.name}-{name}", data, (), finish, lines))
 
 
 def get(s, name, target, *fields, method="GET", host="a", version="1.1", body=None):
@@ -48,7 +53,6 @@ server {
     root @ROOT@;
     location /types/ { types { text/html html; image/png png; application/x-thing thing; } default_type text/x-other; }
     location /notype/ { default_type ""; }
-    location /noetag/ { etag off; }
     location /listed/ { index first.html index.htm index.html; }
     location /absent/ { root @ROOT@/absent; }
     location /relative/ { absolute_redirect off; root @ROOT@; }
@@ -64,7 +68,7 @@ for name, target in {
     "above-root": "/../file.txt", "above-root-deep": "/dir/../../file.txt", "nul": "/file.txt%00", "bad-percent": "/%zz",
     "short-percent": "/%1", "question-mark-in-name": "/q%3Fm.txt", "unreadable": "/secret.txt",
     "type-of-a-block": "/types/x.thing", "default-of-a-block": "/types/x.zzz", "no-type": "/notype/x.zzz",
-    "no-etag": "/noetag/x.txt", "absent-root": "/absent/x", "dotfile": "/.hidden", "utf-8": "/%C3%A9.txt",
+    "absent-root": "/absent/x", "dotfile": "/.hidden", "utf-8": "/%C3%A9.txt",
     "symlink-inside": "/link.txt", "symlink-folder": "/linkdir/x.txt", "long-name": "/" + "n" * 300,
     "case": "/FILE.txt", "fifo": "/fifo", "upper-extension": "/UP.HTML", "two-extensions": "/x.tar.gz",
     "semicolon": "/file.txt;a=b", "plus": "/a+b.txt", "trailing-dot-segment": "/dir/.", "trailing-dotdot": "/dir/..",
@@ -87,7 +91,7 @@ get(static, "connection-list-with-close", "/file.txt", "Connection: x, Close")
 get(static, "redirect-1.0-without-host", "/dir", version="1.0", host=None)
 get(static, "redirect-host-with-port", "/dir", host="b.example:81")
 
-ranges = setup("range", "server { listen @LISTEN@; root @ROOT@; location /off/ { max_ranges 0; } }")
+ranges = setup("range", "server { listen @LISTEN@; root @ROOT@; }")
 for name, value in {
     "first": "bytes=0-0", "middle": "bytes=3-7", "open": "bytes=5-", "suffix": "bytes=-4", "suffix-too-long": "bytes=-999",
     "past-the-end": "bytes=100-", "end-past-the-end": "bytes=5-999", "reversed": "bytes=5-2", "suffix-zero": "bytes=-0",
@@ -178,8 +182,7 @@ get(answers, "301-query", "/301?a=1&b=%20x")
 get(answers, "301-head", "/301", method="HEAD")
 get(answers, "text-1.0", "/text", version="1.0")
 get(answers, "text-close", "/text", "Connection: close")
-add(answers, "444", req("GET", "/444", "a"), *[], finish=False)
-answers.cases[-1].methods = ()
+silent(answers, "444", req("GET", "/444", "a"), finish=False)
 get(answers, "no-version-in-page", "/tokens/x")
 get(answers, "relative", "/relative/x")
 get(answers, "without-port", "/noport/x")
@@ -214,9 +217,6 @@ get(headers, "partial", "/file.txt", "Range: bytes=0-0")
 names = setup("names", """
 server { listen @LISTEN@; server_name first.example; return 200 "first $server_name $host\\n"; }
 server { listen @LISTEN@ default_server; server_name second.example also.example; return 200 "default $server_name $host\\n"; }
-server { listen @LISTEN@; server_name *.wild.example; return 200 "wild $server_name $host\\n"; }
-server { listen @LISTEN@; server_name .both.example; return 200 "both $server_name $host\\n"; }
-server { listen @LISTEN@; server_name mail.*; return 200 "mail $server_name $host\\n"; }
 server { listen @LISTEN@; server_name ""; return 200 "none $server_name $host\\n"; }
 server { listen @LISTEN@; server_name exact.wild.example; return 200 "exact $server_name $host\\n"; }
 """)
@@ -246,17 +246,11 @@ server {
     location /prefix/longer { return 200 "/prefix/longer $uri\\n"; }
     location ^~ /caret/ { return 200 "^~ /caret/ $uri\\n"; }
     location /proxied/ { proxy_pass http://@ORIGIN@; }
-    location /outer/ {
-        location /outer/inner/ { return 200 "inner $uri\\n"; }
-        location = /outer/one { return 200 "one $uri\\n"; }
-        return 200 "outer $uri\\n";
-    }
 }
 """)
 for target in ("/", "/x", "/exact", "/exact/", "/exactly", "/Exact", "/prefix/", "/prefix", "/prefix/longer", "/prefix/longest",
                "/prefix//longer", "/prefix/./x", "/prefix/x/../longer", "/%70refix/x", "/prefix%2Flonger", "/caret/x", "/caret",
-               "/proxied", "/proxied?x=1", "/outer/", "/outer/x", "/outer/inner/", "/outer/inner", "/outer/one", "/outer/one/",
-               "/..%2f", "/a/..", "/a/../", "/a/b/../..", "/exact?x", "/exact#y", "/?", "/??x", "/x%20y", "/x+y", "/%41%2e",
+               "/proxied", "/proxied?x=1","/..%2f", "/a/..", "/a/../", "/a/b/../..", "/exact?x", "/exact#y", "/?", "/??x", "/x%20y", "/x+y", "/%41%2e",
                "/a%2fb", "/%3Fx", "/%23x", "/%25x", "/a//b", "/./", "/...", "/a/..b", "/.a", "/a%5cb", "/a\\b", "/a;b/../c",
                "/caf\u00e9"):
     get(locations, f"target-{target}", target)
@@ -453,12 +447,9 @@ add(heads, "pipelined", b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nH
     b"POST /4 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /5 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
     "GET", "GET", "HEAD", "POST", "GET")
 add(heads, "good-then-bad", b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nNONSENSE\r\n\r\n", "GET", "GET")
-add(heads, "eof-in-head", b"GET / HTTP/1.1\r\nHost: a\r\n", "GET", finish=True)
-heads.cases[-1].methods = ()
-add(heads, "eof-in-body", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", "GET", finish=True)
-heads.cases[-1].methods = ()
-add(heads, "nothing", b"", "GET", finish=True)
-heads.cases[-1].methods = ()
+silent(heads, "eof-in-head", b"GET / HTTP/1.1\r\nHost: a\r\n")
+silent(heads, "eof-in-body", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+silent(heads, "nothing", b"", lines=0)
 
 # what variables hold, as logs and answers show them
 
@@ -467,7 +458,7 @@ server {
     listen @LISTEN@;
     server_name a b;
     root @ROOT@;
-    location / { return 200 "$args|$query_string|$is_args|$arg_x|$arg_y|$content_length|$content_type|$cookie_c|$document_root|$document_uri|$host|$http_user_agent|$http_x_a|$https|$remote_addr|$remote_user|$request|$request_filename|$request_method|$request_uri|$scheme|$server_addr|$server_name|$server_port|$server_protocol|$uri|${uri}x|$status\\n"; }
+    location / { return 200 "$args|$query_string|$is_args|$arg_x|$arg_y|$content_length|$content_type|$cookie_c|$document_uri|$host|$http_user_agent|$http_x_a|$https|$remote_addr|$remote_user|$request|$request_filename|$request_method|$request_uri|$scheme|$server_addr|$server_name|$server_port|$server_protocol|$uri|${uri}x|$status\\n"; }
     location /proxied/ {
         proxy_http_version 1.1;
         add_header X-Up "$upstream_status $upstream_http_x_origin $sent_http_content_type";

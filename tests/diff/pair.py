@@ -15,13 +15,13 @@ DATE = "Sun, 13 Sep 2020 12:26:40 GMT"
 
 
 def make_files(root):
-    for folder in ("dir", "listed", "types", "notype", "noetag", "relative", "sp ace"):
+    for folder in ("dir", "listed", "types", "notype",  "relative", "sp ace"):
         (root / folder).mkdir()
     for name, text in {
         "index.html": "index\n", "file.txt": "a file\n", "page.html": "<p>\n", "data.zzz": "zzz\n", "empty.txt": "",
         "digits.txt": "0123456789", "a b.txt": "space\n", "q?m.txt": "question\n", "secret.txt": "secret\n",
         "dir/x.txt": "x\n", "listed/index.html": "listed\n", "types/x.thing": "thing\n", "types/x.zzz": "zzz\n",
-        "notype/x.zzz": "zzz\n", "noetag/x.txt": "x\n", ".hidden": "hidden\n", "\u00e9.txt": "e\n", "UP.HTML": "up\n",
+        "notype/x.zzz": "zzz\n", ".hidden": "hidden\n", "\u00e9.txt": "e\n", "UP.HTML": "up\n",
         "x.tar.gz": "gz\n", "a+b.txt": "plus\n",
     }.items():
         (root / name).write_text(text)

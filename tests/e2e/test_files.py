@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from support.waiting import eventually
 from support.wire import request
 
 MTIME = 1_600_000_000
@@ -126,10 +127,38 @@ def test_a_fifo_is_not_waited_for(site, room):
         c.assert_kept("/file.txt")
 
 
-def test_a_symbolic_link_is_followed(site, room):
-    (room / "www" / "link").symlink_to(room / "secret")
+def test_a_symbolic_link_is_followed_below_the_root(site, room):
+    (room / "www" / "link").symlink_to("docs/index.html")
+    (room / "www" / "out").symlink_to(room / "secret")
     with site.connect() as c:
-        assert c.get("/link").body == b"outside\n"
+        assert c.get("/link").body == b"docs\n"
+        assert c.get("/out").status == 403
+
+
+def test_a_root_that_is_a_link_may_be_switched(start, room):
+    """How sites are deployed: the link is renamed into place, and the next request sees the new files."""
+    for name in ("old", "new"):
+        (room / name).mkdir()
+        (room / name / "version").write_text(name)
+    (room / "current").symlink_to("old")
+    proxy = start(f"server {{ listen 127.0.0.1:0; root {room}/current; }}")
+    with proxy.connect() as c:
+        assert c.get("/version").body == b"old"
+        (room / "next").symlink_to("new")
+        (room / "next").rename(room / "current")
+        eventually(lambda: c.get("/version").body == b"new", "the old files are served for ever", 3)
+
+
+def test_a_root_that_is_replaced_is_seen(start, room):
+    (room / "site").mkdir()
+    (room / "site" / "version").write_text("old")
+    proxy = start(f"server {{ listen 127.0.0.1:0; root {room}/site; }}")
+    with proxy.connect() as c:
+        assert c.get("/version").body == b"old"
+        (room / "site").rename(room / "aside")
+        (room / "site").mkdir()
+        (room / "site" / "version").write_text("new")
+        eventually(lambda: c.get("/version").body == b"new", "the old files are served for ever", 3)
 
 
 def test_a_large_file_arrives_whole_and_memory_stays(site, room):

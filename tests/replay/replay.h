@@ -97,6 +97,7 @@ struct backend {
     struct backend_conn conns[BACKEND_CONNS];
     unsigned conn_count;
     unsigned requests; /* whole ones */
+    size_t window;     /* of new connections; 0: without end */
 };
 
 /* At 10.0.0.N:80; `error` as for fake_origin. Silent until it has answers. */

@@ -216,6 +216,8 @@ static void on_connect(void *arg, struct fake_peer *p)
     assert_true(b->conn_count < BACKEND_CONNS);
     struct backend_conn *c = &b->conns[b->conn_count++];
     *c = (struct backend_conn){ .backend = b, .peer = p };
+    if (b->window > 0)
+        fake_window(p, b->window);
     fake_on_data(p, on_data, c);
 }
 

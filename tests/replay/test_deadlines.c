@@ -119,7 +119,7 @@ static void a_head_that_stalls_is_logged_as_408_and_not_answered(void **state)
     replay_settle(r);
     assert_closed_after(r, 0, 5000);
     assert_string_equal(client_got(r, 0), "END");
-    assert_string_equal(replay_log(r), "408 \"\" 5.000 -\n");
+    assert_string_equal(replay_log(r), "408 \"-\" 5.000 -\n");
     assert_int_equal(replay_error_count(r, LEVEL_ERROR), 0);
     assert_int_equal(replay_open(r), 0);
 }
@@ -135,7 +135,7 @@ static void a_client_that_drips_its_head_is_closed_as_early(void **state)
         client_sends(r, 0, "/");
     }
     assert_closed_after(r, 0, 1000);
-    assert_string_equal(replay_log(r), "408 \"\" 5.000 -\n");
+    assert_string_equal(replay_log(r), "408 \"-\" 5.000 -\n");
 }
 
 static void an_idle_connection_is_closed_without_a_line(void **state)
@@ -214,10 +214,8 @@ static void an_origin_that_takes_no_body_is_504_at_send_timeout(void **state)
     client_sends(r, 0, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n");
     client_sends_span(r, 0, (struct span){ body, sizeof(body) - 1 });
     replay_settle(r);
+    b->window = 100;
     client_sends(r, 0, "x");
-    while (b->conn_count == 0)
-        replay_turn(r);
-    fake_window(b->conns[0].peer, 100);
     replay_settle(r);
     replay_wait(r, 4000 - TICK);
     assert_string_equal(client_got(r, 0), "");

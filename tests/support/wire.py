@@ -209,7 +209,7 @@ def deliver(client, data, cut):
     try:
         for i, piece in enumerate(pieces):
             client.socket.sendall(piece)
-            if i + 1 < len(pieces) and (cut == "cr" or i < 4096):
+            if i + 1 < len(pieces) and i < (256 if cut == "cr" else 4096):
                 time.sleep(pause)
     except (BrokenPipeError, ConnectionResetError):
         return False

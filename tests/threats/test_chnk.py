@@ -218,8 +218,12 @@ def test_chnk_a_stray_byte_starts_a_bad_request(stage, face):
         with told(cut), stage.client(face, timeout=5) as c:
             began = time.monotonic()
             deliver(c, HEAD + b"0\r\n\r\n\0", cut)
-            assert c.response("POST").status == 200
-            r = c.response()
-            assert r.status == 400 and r.closes, r
+            r = c.response("POST")
+            assert r.status == 200
+            if not r.closes:  # a `return` closes if the body came slowly (SMUG-52)
+                r = c.response()
+                assert r.status == 400 and r.closes, r
+            else:
+                assert face == "returned" and cut != "whole", r
             c.assert_closed()
             assert time.monotonic() - began < 4, "it waited for more of what cannot be a request"

@@ -45,8 +45,6 @@ REFUSED = [
     ("FLOW-14-expect-with-a-word-before", P + b"Expect: y 100-continue\r\nContent-Length: 5\r\n\r\nhello", 417),
     ("FLOW-14-expect-list", P + b"Expect: \t100-continue,x\r\nContent-Length: 5\r\n\r\nhello", 417),
     ("FLOW-14-expect-other", P + b"Expect: 200-ok\r\nContent-Length: 5\r\n\r\nhello", 417),
-    ("FLOW-21-websocket-with-a-body", G + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nContent-Length: 5\r\n\r\nhello", 400),
     ("FLOW-31-connect", b"CONNECT a:443 HTTP/1.1\r\n" + END, 405),
     ("FLOW-31-trace", b"TRACE / HTTP/1.1\r\nX-Secret: s3cret\r\n" + END, 405),
 ]

@@ -58,7 +58,7 @@ def test_targ(stage, data, status):
             with told(face, cut):
                 r = stage.refuses(face, data, status, cut)
                 assert b"p4ss" not in r.body
-    assert "p4ss" not in stage.proxy.errors() + "".join(stage.proxy.access())
+                assert "p4ss" not in "".join(stage.new_errors() + stage.new_access())
 
 
 @pytest.mark.parametrize("target, sent", [
