@@ -165,20 +165,45 @@ static const struct location *find_prefix(const struct location_table *t, struct
     return at >= 0 ? &t->at[at] : NULL;
 }
 
-/* The location `path/`, if it answers for `path` with a redirect (nginx-semantics 5). */
-static const struct location *find_slashed(const struct location_table *t, struct span path)
+/* Where `path/` stands beside `entry`: others may stand between `path` and it (`/a-b` sorts before
+ * `/a/`). */
+static int compare_slashed(struct span entry, struct span path)
 {
-    int32_t at = last_not_above(t, path);
+    int order = compare(span_first(entry, path.len), path);
 
-    if (at >= 0 && compare(t->at[at].path, path) == 0)
-        return NULL;
-    if ((uint32_t)(at + 1) >= t->count)
-        return NULL;
-    const struct location *next = &t->at[at + 1];
-    return next->block->slash_redirect && next->path.len == path.len + 1 && begins_with(next->path, path) &&
-                   span_ends(next->path, "/")
-               ? next
-               : NULL;
+    if (order != 0 || entry.len == path.len)
+        return order != 0 ? order : -1;
+    if (entry.at[path.len] != '/')
+        return (unsigned char)entry.at[path.len] < '/' ? -1 : 1;
+    return entry.len > path.len + 1;
+}
+
+static const struct location *slashed_in(const struct location_table *t, struct span path)
+{
+    uint32_t low = 0, high = t->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = compare_slashed(t->at[middle].path, path);
+
+        if (order == 0)
+            return t->at[middle].block->slash_redirect ? &t->at[middle] : NULL;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* The location `path/`, exact or not, if it answers for `path` with a redirect (nginx-semantics 5). */
+static const struct location *find_slashed(const struct location_settings *own, struct span path)
+{
+    const struct location *found = slashed_in(&own->prefixes, path);
+
+    if (found == NULL)
+        found = slashed_in(&own->exact, path);
+    return found != NULL && find_exact(&own->prefixes, path) == NULL ? found : NULL;
 }
 
 static enum verdict redirect_to(struct exchange *x, struct span path)
@@ -218,7 +243,7 @@ static enum verdict find_location(struct exchange *x, const void *settings)
         return NEXT;
     found = find_exact(&own->exact, x->request.uri);
     if (found == NULL) {
-        const struct location *slashed = find_slashed(&own->prefixes, x->request.uri);
+        const struct location *slashed = find_slashed(own, x->request.uri);
 
         if (slashed != NULL) {
             exchange_enter(x, slashed->block);

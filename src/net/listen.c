@@ -2,6 +2,7 @@
 #include "net/listen.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 static bool set_int(int fd, int level, int option, int value)
@@ -15,13 +16,15 @@ static bool set_options(int fd, const struct address *a, const struct listen_opt
 {
     if (!set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1))
         return false;
-    if (o->reuseport && !set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+    if ((o->flags & LISTEN_REUSEPORT) != 0 && !set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1))
         return false;
     if (o->rcvbuf > 0 && !set_int(fd, SOL_SOCKET, SO_RCVBUF, o->rcvbuf))
         return false;
     if (o->sndbuf > 0 && !set_int(fd, SOL_SOCKET, SO_SNDBUF, o->sndbuf))
         return false;
-    return a->family != AF_INET6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->ipv6only);
+    if ((o->flags & LISTEN_NODELAY) != 0 && !set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1))
+        return false;
+    return a->family != AF_INET6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, (o->flags & LISTEN_IPV6ONLY) != 0);
 }
 
 int listen_open(const struct address *a, const struct listen_options *o)

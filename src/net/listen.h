@@ -3,11 +3,16 @@
 
 #include "base/address.h"
 
+enum {
+    LISTEN_IPV6ONLY = 1,
+    LISTEN_REUSEPORT = 2,
+    LISTEN_NODELAY = 4 /* TCP_NODELAY: accepted sockets inherit it */
+};
+
 struct listen_options {
     int backlog;        /* 511 as NGINX */
     int rcvbuf, sndbuf; /* bytes; 0: the kernel's */
-    bool ipv6only;
-    bool reuseport;
+    unsigned flags; /* LISTEN_... */
 };
 
 /* Makes, binds and listens: a non-blocking, close-on-exec socket; SO_REUSEADDR is set. Descriptor

@@ -2,6 +2,7 @@
 #include "run/sockets.h"
 
 #include "base/os.h"
+#include "exchange/core.h"
 #include "net/listen.h"
 
 #include <errno.h>
@@ -14,10 +15,10 @@ enum { TRIES = 5, BETWEEN_TRIES_MS = 500 };
 
 static int open_one(const struct listener *l)
 {
-    struct listen_options options = {
-        .backlog = l->backlog, .rcvbuf = l->rcvbuf, .sndbuf = l->sndbuf, .ipv6only = l->ipv6only
-    };
+    struct listen_options options = { .backlog = l->backlog, .rcvbuf = l->rcvbuf, .sndbuf = l->sndbuf };
 
+    options.flags = (l->ipv6only ? LISTEN_IPV6ONLY : 0) |
+                    (core_of(l->fallback)->tcp.nodelay ? LISTEN_NODELAY : 0);
     return listen_open(&l->address, &options);
 }
 

@@ -122,6 +122,11 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
 {
     struct acceptor *a = CONTAINER(s, struct acceptor, sock);
     struct worker *w = a->worker;
+
+    if (fd < 0) { /* no descriptors: the listener rests for a while by itself */
+        errlog_write(w->log, LEVEL_CRIT, 0, -fd, "accept4() failed");
+        return;
+    }
     struct connection *c = is_full(w) || budget_spent(&w->budget) ? NULL : calloc(1, sizeof(*c));
 
     if (c == NULL) {

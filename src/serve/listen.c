@@ -209,9 +209,12 @@ static struct listener *find_listener(struct generation *g, const struct listen_
 {
     struct listener **all = g->listeners.items;
 
-    for (uint32_t i = 0; line->address.port != 0 && i < g->listeners.len; i++)
-        if (address_same(&all[i]->address, &line->address))
-            return all[i];
+    bool forward = line->block->context == CTX_FORWARD;
+
+    for (uint32_t i = 0; i < g->listeners.len; i++)
+        if (address_same(&all[i]->address, &line->address) &&
+            (line->address.port != 0 || (!forward && !all[i]->forward)))
+            return all[i]; /* port 0 is one port for servers, and another for each forward block */
     return NULL;
 }
 

@@ -458,9 +458,10 @@ server {
     listen @LISTEN@;
     server_name a b;
     root @ROOT@;
-    location / { return 200 "$args|$query_string|$is_args|$arg_x|$arg_y|$content_length|$content_type|$cookie_c|$document_uri|$host|$http_user_agent|$http_x_a|$https|$remote_addr|$remote_user|$request|$request_filename|$request_method|$request_uri|$scheme|$server_addr|$server_name|$server_port|$server_protocol|$uri|${uri}x|$status\\n"; }
+    location / { return 200 "$args|$query_string|$is_args|$arg_x|$arg_y|$content_length|$content_type|$cookie_c|$document_uri|$host|$http_user_agent|$http_x_a|$https|$remote_addr|$remote_user|$request|$request_method|$request_uri|$scheme|$server_addr|$server_name|$server_port|$server_protocol|$uri|${uri}x|$status\\n"; }
     location /proxied/ {
         proxy_http_version 1.1;
+        proxy_set_header Connection "";
         add_header X-Up "$upstream_status $upstream_http_x_origin $sent_http_content_type";
         proxy_pass http://@ORIGIN@;
     }

@@ -1,3 +1,53 @@
-"""Differences from Debian's nginx 1.22 that are meant: case -> {aspect: first column of its line in doc/differences.md}."""
+"""Differences from Debian's nginx 1.22 that are meant, by case. A text is the reason why the whole answer differs;
+else each aspect has its reason. A reason is the first column of a line in doc/differences.md."""
 
-INTENDED = {}
+FRAGMENT = "Fragment in a target"
+HOST = "Host that is no name, address or port"
+BLANKS = "Blanks in the request line"
+FRAMING = "Upstream: ambiguous framing"
+NO_HEAD = "Upstream: HTTP/0.9, no status line"
+ORDER = {"order of fields": "Order of fields"}
+
+INTENDED = {
+    "names-bad-host-.a": HOST,
+    "names-bad-host-[::1": HOST,
+    "locations-target-/exact#y": FRAGMENT,
+    "proxy-uri-/a/x#frag": FRAGMENT,
+    "proxy-uri-/b/x#frag": FRAGMENT,
+    "head-two-empty-lines-before": "Empty lines before a request",
+    "head-empty-line-before": {"access log": "`$request_length`"},
+    "head-two-spaces": BLANKS,
+    "head-space-at-end": BLANKS,
+    "head-no-colon": "A field line without a colon",
+    "head-lf-only": "Bare LF as a line end",
+    "head-http-0.9": "HTTP/0.9",
+    "head-expect-other": "`Expect` other than `100-continue`",
+    "head-connect": "CONNECT to a server",
+    "head-eof-in-body": {"answer": "Unread request body"},
+    "head-value-with-tabs": {a: "Tabs around a field value" for a in ("field content-length", "body", "access log")},
+    "head-repeated-field": {a: "Repeated fields in a variable" for a in ("field content-length", "body", "access log")},
+    "return-msie": {a: "Padding for old browsers" for a in ("field content-length", "body", "access log")},
+    "return-301": ORDER,
+    "return-307": ORDER,
+    "return-301-query": ORDER,
+    "return-301-head": ORDER,
+    "return-relative": ORDER,
+    "add-header-date": ORDER,
+    "upstream-fields": ORDER,
+    "upstream-location-other": ORDER,
+    "upstream-location-relative": ORDER,
+    "upstream-mapped-location-other": ORDER,
+    "upstream-mapped-location-relative": ORDER,
+    "proxy-uri-/proxy_host/x": {"seen by the origin": "Order of fields"},
+    "proxy-post-no-length": {"seen by the origin": "A POST without a body"},
+    "proxy-chunked-up": {"access log": "`$content_length` of a chunked body"},
+    "proxy-chunked-up-streamed": {"access log": "`$content_length` of a chunked body",
+                                  "seen by the origin": "Streaming a chunked body"},
+    "proxy-expect": {"access log": "`$body_bytes_sent`"},
+    "proxy-proxy-connection": {"seen by the origin": "`Proxy-Connection`"},
+    "upstream-hop": {"field x-a": "Fields named in `Connection`"},
+    "upstream-garbage": NO_HEAD,
+    "upstream-http-0.9": NO_HEAD,
+    "upstream-status-3": NO_HEAD,
+    "upstream-length-and-chunked": FRAMING,
+}

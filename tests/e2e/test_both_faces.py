@@ -25,6 +25,7 @@ server {{
 server {{
     listen 127.0.0.2:{plain};
     server_name example.com;
+    keepalive_timeout 0;
     return 301 https://$host$request_uri;
 }}
 forward {{

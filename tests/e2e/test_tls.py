@@ -5,16 +5,17 @@ import subprocess
 
 import pytest
 
+from support.origin import free_port
 from support.wire import Client, request
 
 
 @pytest.fixture
 def two_names(room, authority, start):
-    a, b = authority.leaf("a.example"), authority.leaf("b.example")
+    a, b, port = authority.leaf("a.example"), authority.leaf("b.example"), free_port()
     return start(f"""
-server {{ listen 127.0.0.1:0 ssl; server_name a.example; ssl_certificate {a[0]}; ssl_certificate_key {a[1]};
+server {{ listen 127.0.0.1:{port} ssl; server_name a.example; ssl_certificate {a[0]}; ssl_certificate_key {a[1]};
     return 200 "a $scheme $https $server_name\\n"; }}
-server {{ listen 127.0.0.1:0 ssl; server_name b.example; ssl_certificate {b[0]}; ssl_certificate_key {b[1]};
+server {{ listen 127.0.0.1:{port} ssl; server_name b.example; ssl_certificate {b[0]}; ssl_certificate_key {b[1]};
     return 200 "b $scheme $https $server_name\\n"; }}
 """, listeners=1)
 

@@ -38,7 +38,6 @@ static enum verdict fail_loop(struct exchange *x, struct visit *v)
     static const struct place nowhere;
 
     x->fault = FAULT_PROXY_LOOP_DETECTED;
-    x->keep_alive = false;
     v->outcome = OUTCOME_ERROR;
     v->cause = CAUSE_LOOP;
     v->why = span_of("the request has come in a loop of proxies");

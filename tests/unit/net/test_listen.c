@@ -63,7 +63,7 @@ static void a_listener_is_ready_for_the_loop(void **state)
 static void an_address_in_use_is_refused_unless_shared(void **state)
 {
     struct address at = loopback(), bound;
-    struct listen_options alone = { .backlog = 1 }, shared = { .backlog = 1, .reuseport = true };
+    struct listen_options alone = { .backlog = 1 }, shared = { .backlog = 1, .flags = LISTEN_REUSEPORT };
     int first = listen_open(&at, &shared);
 
     (void)state;
@@ -78,7 +78,7 @@ static void an_address_in_use_is_refused_unless_shared(void **state)
 static void ipv6only_is_as_asked(void **state)
 {
     struct address at;
-    struct listen_options o = { .backlog = 1, .ipv6only = true };
+    struct listen_options o = { .backlog = 1, .flags = LISTEN_IPV6ONLY };
 
     (void)state;
     assert_true(address_parse(span_of("[::]"), 0, &at));
@@ -87,7 +87,7 @@ static void ipv6only_is_as_asked(void **state)
         skip(); /* a machine without IPv6 */
     assert_int_equal(get_int(fd, IPPROTO_IPV6, IPV6_V6ONLY), 1);
     close(fd);
-    o.ipv6only = false;
+    o.flags = 0;
     fd = listen_open(&at, &o);
     assert_int_equal(get_int(fd, IPPROTO_IPV6, IPV6_V6ONLY), 0);
     close(fd);
