@@ -55,6 +55,7 @@ static enum verdict answer(struct exchange *x, const void *settings)
     if (status == 0)
         return NEXT;
     decided(x, DECIDED_RETURN, ANSWER, line->place, NULL);
+    x->response.status = (uint16_t)status; /* the text may ask for it */
     if (is_redirect(status))
         return exchange_redirect(x, status, template_value(x, &line->text));
     if (status >= 400 && !line->text.is_set)

@@ -39,6 +39,7 @@ struct request {
 struct response {
     uint16_t status; /* 0: not yet known */
     bool accept_ranges;
+    bool own_location; /* Location is a path of ours made absolute */
     struct span reason; /* empty: the standard one */
     struct fields fields;
     uint64_t length;     /* LENGTH_UNKNOWN: until the source ends */
@@ -141,6 +142,8 @@ static inline uint64_t deadline_in(const struct exchange *x, uint64_t ms)
     return exchange_now(x) + ms;
 }
 
+/* A path of ours as an absolute URL: scheme, host and port as the client reached us (nginx-semantics 3.4). */
+struct span exchange_absolute(struct exchange *x, struct span path);
 bool exchange_is_secure(const struct exchange *x); /* the client came over TLS */
 bool exchange_is_forward(const struct exchange *x);
 bool response_has_no_body(const struct exchange *x); /* HEAD, 1xx, 204, 304 */

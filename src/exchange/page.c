@@ -57,7 +57,7 @@ static void start_response(struct exchange *x, unsigned status)
     x->response.status = (uint16_t)status;
     x->response.reason = (struct span){ NULL, 0 };
     x->response.fields.count = 0;
-    x->response.accept_ranges = false;
+    x->response.accept_ranges = x->response.own_location = false;
     x->response.last_modified = -1;
 }
 
@@ -96,6 +96,12 @@ static void add_signature(const struct exchange *x, struct buf *out)
 }
 
 /* NGINX's own codes are sent as 400 with a sentence. */
+/* Two titles of NGINX's pages that differ from its status line. */
+static const char *page_title(unsigned status)
+{
+    return status == 302 ? "Found" : status == 401 ? "Authorization Required" : status_reason(status);
+}
+
 static const char *special_reason(unsigned status)
 {
     return status == 494   ? "Request Header Or Cookie Too Large"
@@ -112,7 +118,7 @@ static void add_html(const struct exchange *x, unsigned status, struct buf *out)
 {
     unsigned shown = shown_status(status);
     const char *special = special_reason(status);
-    const char *reason = status_reason(shown);
+    const char *reason = page_title(shown);
     struct span why = explanation_of(x);
 
     buf_addf(out, "<html>\r\n<head><title>%u %s</title></head>\r\n<body>\r\n", shown,
@@ -211,6 +217,11 @@ static void answer_error(struct exchange *x, unsigned status)
 {
     struct buf body;
 
+    if (status_reason(shown_status(status))[0] == '\0') { /* a code that nobody knows has no page */
+        start_response(x, status);
+        set_page(x, (struct span){ "", 0 });
+        return;
+    }
     buf_init(&body, LONGEST_PAGE, NULL);
     const char *type = write_error(x, status, &body);
     start_response(x, shown_status(status));
@@ -278,7 +289,7 @@ bool exchange_is_forward(const struct exchange *x)
 }
 
 /* nginx-semantics 3.4 */
-static struct span absolute(struct exchange *x, struct span path)
+struct span exchange_absolute(struct exchange *x, struct span path)
 {
     bool secure = exchange_is_secure(x);
     uint16_t port = x->local_address.port;
@@ -305,9 +316,11 @@ enum verdict exchange_redirect(struct exchange *x, unsigned status, struct span 
 {
     if (!is_field_value(location))
         return exchange_refuse(x, 500, "a control byte in a Location was refused");
-    if (span_starts(location, "/") && x->core->redirects.absolute)
-        location = absolute(x, location);
+    bool own = span_starts(location, "/") && x->core->redirects.absolute;
+    if (own)
+        location = exchange_absolute(x, location);
     answer_error(x, status);
+    x->response.own_location = own;
     if (location.len > 0)
         response_add(x, "Location", location);
     return ANSWER;

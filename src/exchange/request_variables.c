@@ -56,7 +56,7 @@ GETTER(request_uri)
 GETTER(args)
 {
     UNUSED_ARG;
-    return give(x->request.args, ret);
+    return give(x->request.args, ret) && ret->len > 0;
 }
 
 GETTER(is_args)

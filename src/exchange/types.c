@@ -170,6 +170,16 @@ static size_t count_extensions(const struct conf_node *block)
     return count;
 }
 
+static void add_type(struct types_table *table, struct type_entry *entries, struct type_entry added)
+{
+    uint32_t i = 0;
+
+    while (i < table->count && !span_same(entries[i].extension, added.extension))
+        i++;
+    entries[i] = added;
+    table->count += i == table->count;
+}
+
 /* TYPE EXTENSION...; a later line wins over an earlier one with the same extension. */
 static bool set_types(struct conf_call *call, void *field)
 {
@@ -182,14 +192,14 @@ static bool set_types(struct conf_call *call, void *field)
             return conf_complain(call->conf, line->words[0].place,
                                  "invalid number of arguments in \"%.*s\" directive",
                                  (int)line->words[0].text.len, line->words[0].text.at);
+        struct span type = arena_copy(conf_arena(call), line->words[0].text);
+
         for (unsigned i = 1; i < line->count; i++) {
             char *lower = arena_cstr(conf_arena(call), line->words[i].text);
 
             for (char *c = lower; *c != '\0'; c++)
                 *c = ascii_lower(*c);
-            entries[table->count++] =
-                (struct type_entry){ span_of(lower),
-                                     arena_copy(conf_arena(call), line->words[0].text) };
+            add_type(table, entries, (struct type_entry){ span_of(lower), type });
         }
     }
     if (table->count > 0)

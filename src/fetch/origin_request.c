@@ -148,6 +148,17 @@ static bool expects_length(enum method method)
     return method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
 }
 
+/* `proxy_set_header Connection "";` */
+static bool connection_is_emptied(const struct origin *o)
+{
+    const struct proxy_header *headers = o->conf->set_headers.items;
+
+    for (uint32_t i = 0; i < o->conf->set_headers.len; i++)
+        if (headers[i].id == FIELD_CONNECTION && headers[i].value.text.len == 0)
+            return true;
+    return false;
+}
+
 static void add_framing(const struct origin *o, struct buf *out)
 {
     const struct exchange *x = o->source.x;
@@ -160,7 +171,7 @@ static void add_framing(const struct origin *o, struct buf *out)
         buf_addf(out, "Content-Length: %llu\r\n", (unsigned long long)x->request.length);
     else if (expects_length(x->request.method_id))
         buf_adds(out, "Content-Length: 0\r\n");
-    if (o->conf->http_version == 0 || o->pool->limits.most == 0)
+    if ((o->conf->http_version == 0 || o->pool->limits.most == 0) && !connection_is_emptied(o))
         buf_adds(out, "Connection: close\r\n");
 }
 

@@ -1,6 +1,8 @@
 /* An origin's answer: its head, read as strictly as a client's, and what of it goes on (nginx-semantics 7.3). */
 #include "fetch/origin.h"
 
+#include "exchange/core.h"
+
 enum { MOST_INTERIM = 16, MOST_FIELDS = 1000 };
 
 static enum io fail(struct origin *o, enum fault fault, const char *why)
@@ -149,6 +151,35 @@ static void keep_end_to_end(struct origin *o, struct fields *f)
     f->count = kept;
 }
 
+/* `proxy_redirect default`: what leads to the upstream itself leads to the location (nginx-semantics 7.3). */
+static struct span redirected(struct origin *o, struct span location)
+{
+    const struct proxy_target *t = &o->conf->target;
+    struct exchange *x = o->source.x;
+    struct span uri = t->uri.len > 0 ? t->uri : span_of("/"), to = t->uri.len > 0 ? t->location : span_of("/");
+    struct buf made;
+
+    if (!span_starts(location, "http://") ||
+        !span_same(span_first(span_from(location, 7), t->written.len), t->written) ||
+        !span_same(span_first(span_from(location, 7 + t->written.len), uri.len), uri))
+        return location;
+    buf_init(&made, 64 * 1024, &x->worker->budget);
+    buf_add(&made, to);
+    buf_add(&made, span_from(location, 7 + t->written.len + uri.len));
+    struct span path = arena_copy(&x->arena, buf_view(&made));
+    buf_done(&made);
+    return x->core->redirects.absolute ? exchange_absolute(x, path) : path;
+}
+
+static void rewrite_location(struct origin *o)
+{
+    struct fields *f = &o->source.x->response.fields;
+
+    for (unsigned i = 0; i < f->count; i++)
+        if (f->at[i].id == FIELD_LOCATION)
+            f->at[i].value = redirected(o, f->at[i].value);
+}
+
 /* --- the head ------------------------------------------------------------------------------------------------ */
 
 /* 100 is swallowed, 103 goes on to a client that knows it, 101 was not asked for. */
@@ -207,6 +238,8 @@ static enum io take_head(struct origin *o, const struct h1_response *head)
     x->response.accept_ranges = false;
     x->response.last_modified = -1;
     keep_end_to_end(o, &x->response.fields);
+    if (o->pick.upstream != NULL && !o->conf->redirects.off)
+        rewrite_location(o);
     take_framing(o, head);
     o->state = ORIGIN_BODY;
     return IO_OK;

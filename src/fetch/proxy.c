@@ -141,6 +141,17 @@ static bool set_no_file(struct conf_call *call, void *field)
            conf_refuse(call, 1, "temporary files of answers are known, not supported yet: 0 was expected");
 }
 
+/* proxy_redirect default|off */
+static bool set_redirect(struct conf_call *call, void *field)
+{
+    struct proxy_redirects *own = field;
+
+    own->off = span_is(conf_word(call, 1), "off");
+    if (conf_count(call) == 2 && (own->off || span_is(conf_word(call, 1), "default")))
+        return true;
+    return conf_refuse(call, 1, "replacements of your own are known, not supported yet: \"default\" or \"off\" was expected");
+}
+
 static const struct conf_name versions[] = { { "1.0", 0 }, { "1.1", 1 }, {} };
 
 static const struct conf_type pass_type = { .set = set_pass, .size = sizeof(struct proxy_target) };
@@ -148,6 +159,7 @@ static const struct conf_type header_line = { .set = set_header, .size = sizeof(
 static const struct conf_type name_line = { .set = set_name, .size = sizeof(struct conf_list), .many = true };
 static const struct conf_type next_type = { .set = set_next, .size = sizeof(unsigned) };
 static const struct conf_type keepalive_type = { .set = set_keepalive, .size = sizeof(uint64_t) };
+static const struct conf_type redirect_type = { .set = set_redirect, .size = sizeof(struct proxy_redirects) };
 static const struct conf_type no_file_type = { .set = set_no_file };
 
 #define FIELD(name) offsetof(struct proxy_settings, name)
@@ -161,6 +173,8 @@ static const struct directive directives[] = {
       "a header field of answers that is not passed on", 0, NULL },
     { "proxy_pass_header", ANYWHERE, 1, 1, &name_line, FIELD(pass_headers), NULL, WHOLE,
       "one that is, though it is hidden by default", 0, NULL },
+    { "proxy_redirect", SERVERS, 1, 2, &redirect_type, FIELD(redirects), "default", WHOLE,
+      "what becomes of an upstream's Location that leads to itself", 0, NULL },
     { "proxy_connect_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(connect_timeout), "60s", WHOLE,
       "for connecting to an upstream", 0, NULL },
     { "proxy_send_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(send_timeout), "60s", WHOLE,

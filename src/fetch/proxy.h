@@ -56,6 +56,9 @@ struct proxy_settings {
     struct proxy_switches {
         bool request_buffering, buffering;
     } switches;
+    struct proxy_redirects {
+        bool off; /* proxy_redirect off */
+    } redirects;
     struct proxy_aborts {
         bool ignore_client_abort;
     } aborts;

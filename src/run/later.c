@@ -47,7 +47,7 @@ const char *const later_directives[] = {
     "proxy_cookie_flags", "proxy_cookie_path", "proxy_force_ranges", "proxy_headers_hash_bucket_size",
     "proxy_headers_hash_max_size", "proxy_ignore_headers", "proxy_intercept_errors", "proxy_limit_rate",
     "proxy_method", "proxy_no_cache", "proxy_pass_request_body", "proxy_pass_request_headers",
-    "proxy_pass_trailers", "proxy_redirect", "proxy_send_lowat", "proxy_set_body", "proxy_socket_keepalive",
+    "proxy_pass_trailers", "proxy_send_lowat", "proxy_set_body", "proxy_socket_keepalive",
     "proxy_ssl_certificate", "proxy_ssl_certificate_key", "proxy_ssl_ciphers", "proxy_ssl_conf_command",
     "proxy_ssl_crl", "proxy_ssl_name", "proxy_ssl_protocols", "proxy_ssl_server_name",
     "proxy_ssl_session_reuse", "proxy_ssl_trusted_certificate", "proxy_ssl_verify", "proxy_ssl_verify_depth",

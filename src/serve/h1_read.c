@@ -31,6 +31,16 @@ static enum io preset(struct exchange *x, unsigned status, const char *why)
     return IO_OK;
 }
 
+/* The first line as it came, for the log; an empty one before it does not count. */
+static struct span first_line(struct span bytes)
+{
+    if (span_starts(bytes, "\r\n"))
+        bytes = span_from(bytes, 2);
+    bytes = span_first(bytes, span_find(bytes, '\n'));
+    span_chop(&bytes, '\r');
+    return bytes;
+}
+
 /* The client went away or fell silent in the middle of a head: logged, not answered. */
 static enum io cut_short(struct h1 *h, enum io io)
 {
@@ -40,6 +50,8 @@ static enum io cut_short(struct h1 *h, enum io io)
         return io;
     h->marks.dead = true;
     x->request.received = h->head.len;
+    if (span_find(buf_view(&h->head), '\n') < h->head.len)
+        x->request.line = first_line(buf_view(&h->head));
     if (io == IO_TIMEOUT)
         return preset(x, 408, "client timed out");
     return preset(x, 400, "client prematurely closed connection");
@@ -78,17 +90,15 @@ static enum io take_head(struct h1 *h, const struct h1_request *head, size_t tak
     return IO_OK;
 }
 
-static enum io refuse_head(struct h1 *h, const struct h1_request *head, enum h1_fault fault, size_t seen)
+static enum io refuse_head(struct h1 *h, const struct h1_request *head, enum h1_fault fault,
+                           struct span bytes)
 {
     struct exchange *x = h->client.x;
 
-    x->request.received = seen;
+    x->request.received = bytes.len;
     x->request.method = head->method;
     x->request.target = head->target;
-    x->request.line = head->method;
-    if (head->method.len > 0 && head->target.len > 0)
-        x->request.line = (struct span){ head->method.at,
-                                         (size_t)(head->target.at + head->target.len - head->method.at) };
+    x->request.line = first_line(bytes);
     /* Where the next request would begin is in doubt: nothing more is read as one. */
     h->body = (struct h1_body){ .framing = BODY_CLOSE };
     x->request.fields.count = 0;
@@ -137,7 +147,7 @@ enum io h1_read_head(struct client *c)
             return take_head(h, &head, taken);
         case PARSE_BAD:
             h->head_block = h->in.block != NULL ? block_ref(h->in.block) : NULL;
-            return refuse_head(h, &head, fault, bytes.len);
+            return refuse_head(h, &head, fault, bytes);
         case PARSE_MORE:
             io = more_bytes(h, deadline);
             break;

@@ -49,7 +49,7 @@ static void add_all_of(struct buf *out, const struct fields *f, enum field_id id
 /* Those that have a place of their own in NGINX's order, or are made here. */
 static bool is_placed(enum field_id id)
 {
-    return id == FIELD_CONTENT_TYPE || id == FIELD_LOCATION || id == FIELD_LAST_MODIFIED ||
+    return id == FIELD_CONTENT_TYPE || id == FIELD_LAST_MODIFIED ||
            id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING || id == FIELD_CONNECTION ||
            id == FIELD_KEEP_ALIVE;
 }
@@ -136,6 +136,8 @@ enum io h1_send_head(struct client *c)
         exchange_refuse(x, 500, NULL);
         f = &x->response.fields;
     }
+    if (x->response.status == 204)
+        fields_remove(&x->response.fields, FIELD_CONTENT_TYPE);
     bool keep = keeps_alive(h);
     buf_clear(out);
     add_status_line(x, out);
@@ -143,10 +145,11 @@ enum io h1_send_head(struct client *c)
     add_all_of(out, f, FIELD_CONTENT_TYPE);
     add_framing(h, out);
     add_all_of(out, f, FIELD_LAST_MODIFIED);
-    add_all_of(out, f, FIELD_LOCATION);
+    if (x->response.own_location)
+        add_all_of(out, f, FIELD_LOCATION);
     add_coding(h, keep, out);
     for (unsigned i = 0; i < f->count; i++)
-        if (!is_placed(f->at[i].id)) {
+        if (!is_placed(f->at[i].id) && !(f->at[i].id == FIELD_LOCATION && x->response.own_location)) {
             buf_add(out, f->at[i].name);
             buf_add(out, (struct span){ ": ", 2 });
             buf_add(out, f->at[i].value);

@@ -112,6 +112,9 @@ bool backend_is_closed(const struct backend *b, unsigned i);
 /* All that came on connection `i`, as text. */
 const char *backend_got(struct backend *b, unsigned i);
 
+/* Bytes that lie between a far end and the code, unread. */
+size_t peer_unread(const struct fake_peer *p);
+
 /* The length of the first whole message of its kind in `bytes`; 0: not yet. */
 size_t request_length(struct span bytes);
 /* `bytes` is what follows an answer's head, of which `head` is all. */

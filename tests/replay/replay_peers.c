@@ -4,6 +4,7 @@
 #include "replay.h"
 
 #include "base/buf.h"
+#include "net/fake.h"
 
 #include <stdio.h>
 
@@ -77,6 +78,15 @@ size_t request_length(struct span bytes)
     }
     content_length(head, &length);
     return body.len >= length ? head.len + length : 0;
+}
+
+size_t peer_unread(const struct fake_peer *p)
+{
+    size_t sum = 0;
+
+    for (const struct fake_chunk *c = p->first; c != NULL; c = c->next)
+        sum += c->len - c->taken;
+    return sum;
 }
 
 /* --- clients ---------------------------------------------------------------------------------- */

@@ -2,8 +2,6 @@
  * more of them in memory than was said. */
 #include "replay.h"
 
-#include "net/fake.h"
-
 #include <stdio.h>
 
 #define CONFIG                                                                                 \
@@ -42,16 +40,6 @@ static struct span body_part(struct span message)
 
     assert_true(content_length(message, &length));
     return span_from(message, message.len - length);
-}
-
-/* What lies between the backend and the code, unread. */
-static size_t unread(const struct fake_peer *p)
-{
-    size_t sum = 0;
-
-    for (const struct fake_chunk *c = p->first; c != NULL; c = c->next)
-        sum += c->len - c->taken;
-    return sum;
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -93,7 +81,7 @@ static void reading_ahead_ends_at_proxy_buffers(void **state)
     fake_window(r->clients[0], 1000);
     client_sends(r, 0, GET("/"));
     replay_settle(r);
-    size_t taken = answer.len - unread(b->conns[0].peer);
+    size_t taken = answer.len - peer_unread(b->conns[0].peer);
     if (taken > BUFFERS + 4 * BLOCK_SIZE || taken < BUFFERS / 2)
         fail_msg("%zu bytes were taken from the upstream", taken);
     for (int i = 0; i < 1200; i++) {
@@ -120,7 +108,7 @@ static void without_buffering_the_client_sets_the_pace(void **state)
     replay_settle(r);
     assert_int_equal(r->worker.pooled_connections, 0);
     for (size_t given = 1000; given <= answer.len + 8 * KIB; given += 4000) {
-        size_t taken = answer.len - unread(b->conns[0].peer);
+        size_t taken = answer.len - peer_unread(b->conns[0].peer);
         if (taken > given + 2 * BLOCK_SIZE)
             fail_msg("%zu bytes were taken for a client that took %zu", taken, given);
         fake_drain(r->clients[0], 4000);
@@ -280,7 +268,7 @@ static void a_streamed_body_waits_for_a_slow_origin(void **state)
     fake_window(b->conns[0].peer, 100);
     client_sends_span(r, 0, (struct span){ piece, sizeof(piece) });
     replay_settle(r);
-    assert_in_range(unread(r->clients[0]), sizeof(piece) - 3 * BLOCK_SIZE, sizeof(piece));
+    assert_in_range(peer_unread(r->clients[0]), sizeof(piece) - 3 * BLOCK_SIZE, sizeof(piece));
     assert_in_range(r->worker.budget.used - idle, 1, 256 * KIB);
     fake_window(b->conns[0].peer, SIZE_MAX);
     replay_settle(r);

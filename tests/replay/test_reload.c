@@ -168,7 +168,7 @@ static void a_body_that_flows_does_not_notice(void **state)
     assert_string_equal(client_got(r, 0), "200 helloworld");
 }
 
-/* --- the forward face --------------------------------------------------------------------------- */
+/* --- the forward face ----------------------------------------------------------------------- */
 
 static const struct address far = { .family = AF_INET, .port = 443, .ip = { 93, 184, 216, 34 } };
 

@@ -1,4 +1,4 @@
-/* Which peer is asked, and on which connection: next peers, the pool, and the races of keep-alive. */
+/* Which peer is asked, and on which connection: next peers, the pool, races of keep-alive. */
 #include "replay.h"
 
 #define CONFIG                                                                          \
@@ -347,9 +347,9 @@ static void an_origin_that_speaks_before_it_is_asked_is_502(void **state)
     assert_int_equal(replay_error_count(r, LEVEL_ERROR), 1);
 }
 
-/* --- the race of keep-alive (UP-06) ------------------------------------------------------------- */
+/* --- the race of keep-alive (UP-06) ----------------------------------------------------------- */
 
-/* On a pooled connection the answer to this request is its end. Returns what the client got then. */
+/* On a pooled connection the answer to this request is its end. What the client got then. */
 static const char *race(struct replay *r, const char *request, enum then how, unsigned *ret_sent)
 {
     struct backend *b = backend_new(r, 1, 0);

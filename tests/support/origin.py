@@ -230,6 +230,8 @@ class Origin:
                 c.socket.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+        for c in live:
+            c.ended.wait(2)
 
     def forget(self):
         with self.lock:

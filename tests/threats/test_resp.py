@@ -233,15 +233,20 @@ def test_resp_an_early_answer_poisons_nobody(stage, row):
     """Whether it comes before our request cannot be forced on loopback: both ends of the race must be sound."""
 
     def script(c):
-        c.send(EVIL)
-        c.read_request()
-        c.send(answer(b"late"))
+        try:
+            c.send(EVIL)
+            c.read_request()
+            c.send(answer(b"late"))
+        finally:
+            done.set()
         c.wait_gone()
 
     for _ in range(20):
+        done = threading.Event()
         stage.origin.script = script
         with stage.client(stage.face, timeout=5) as c:
             assert get(stage, c).status in (200, 502)
+        assert done.wait(5) and stage.origin.connections[-1].ended.wait(5), "the connection was kept"
         stage.origin.script = good
         next_client(stage)
 
@@ -526,7 +531,7 @@ def test_resp_a_flood_of_chunks_is_relayed(stage, row):
         for _ in range(count // 10000):
             c.send(b"1\r\nx\r\n" * 10000)
         c.send(b"0\r\n\r\n")
-        c.wait_gone()
+        good(c)
 
     stage.origin.script = script
     with stage.client(stage.face, timeout=20) as c:

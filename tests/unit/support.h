@@ -165,6 +165,8 @@ static inline struct exchange *stage_exchange(struct stage *s, const char *head)
     struct span bytes = arena_copy(&x->arena, span_of(head));
     assert_int_equal(h1_request_parse(bytes, &limits, &x->request.fields, &request, &taken, &fault),
                      PARSE_OK);
+    x->request.line = span_first(bytes, span_find(bytes, '\r'));
+    x->request.received = taken;
     if (!request_take(x, &request, &why))
         assert_int_not_equal(x->response.status, 0);
     return x;

@@ -24,14 +24,12 @@ static bool is_usable(const struct upstream *u, const struct peer *peer, uint64_
     const struct upstream_server *s = peer->server;
     const struct peer_state *state = peer->state;
 
-    if (s->down)
+    if (s->down || (s->max_conns > 0 && state->connections >= s->max_conns))
         return false;
     if (is_single(u))
         return true;
-    if (s->max_fails > 0 && state->fails >= s->max_fails &&
-        now / 1000 - state->checked / 1000 <= s->fail_timeout / 1000)
-        return false;
-    return s->max_conns == 0 || state->connections < s->max_conns;
+    return s->max_fails == 0 || state->fails < s->max_fails ||
+           now / 1000 - state->checked / 1000 > s->fail_timeout / 1000;
 }
 
 static struct peer *pick_among(struct pick *p, bool backups, uint64_t now)

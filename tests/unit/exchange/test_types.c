@@ -85,6 +85,22 @@ static void a_block_replaces_the_table_and_its_later_lines_win(void **state)
     assert_int_equal(core_type_of(x->core, span_of("/a.css")).len, 0);
 }
 
+/* Wherever the search by halves happens to look first. */
+static void of_two_equal_extensions_the_later_counts(void **state)
+{
+    for (int fillers = 0; fillers < 9; fillers++) {
+        char text[400] = "types { text/a x; text/b x; text/c x;";
+        size_t len = strlen(text);
+
+        for (int i = 0; i < fillers; i++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, " text/f f%d;", i);
+        snprintf(text + len, sizeof(text) - len, " }");
+        stage_server(*state, text);
+        struct exchange *x = stage_get(*state, "/");
+        assert_span(core_type_of(x->core, span_of("/a.x")), "text/c");
+    }
+}
+
 static void a_line_without_extension_is_refused(void **state)
 {
     const char *said = stage_load(*state, "server {\n types {\n text/a a;\n  text/b;\n }\n}");
@@ -101,6 +117,7 @@ int main(void)
         cmocka_unit_test(every_built_in_extension_is_found),
         cmocka_unit_test(the_extension_is_what_follows_the_last_dot_of_the_last_segment),
         STAGED(a_block_replaces_the_table_and_its_later_lines_win),
+        STAGED(of_two_equal_extensions_the_later_counts),
         STAGED(a_line_without_extension_is_refused),
     };
 
