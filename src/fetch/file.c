@@ -183,6 +183,13 @@ static enum verdict refuse_file(struct exchange *x, const struct root *root, int
     return exchange_refuse(x, missing ? 404 : forbidden ? 403 : 500, NULL);
 }
 
+/* A FIFO, a socket, a device: never waited for, never read. */
+static enum verdict refuse_special(struct exchange *x)
+{
+    exchange_log(x, LEVEL_CRIT, 0, "\"%.*s\" is not a regular file", (int)x->request.uri.len, x->request.uri.at);
+    return exchange_refuse(x, 404, NULL);
+}
+
 static enum verdict serve_file(struct exchange *x, const void *settings)
 {
     const struct file_settings *own = settings;
@@ -196,11 +203,13 @@ static enum verdict serve_file(struct exchange *x, const void *settings)
     if (span_ends(x->request.uri, "/"))
         return NEXT;
     int fd = root_open(x, &own->root, x->request.uri, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (fd == -ENXIO)
+        return refuse_special(x);
     if (fd < 0)
         return refuse_file(x, &own->root, -fd);
     if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
         close(fd);
-        return exchange_refuse(x, 404, "not a regular file");
+        return refuse_special(x);
     }
     if (S_ISREG(st.st_mode) && method != METHOD_POST)
         return answer_file(x, fd, &st);

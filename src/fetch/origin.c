@@ -131,15 +131,23 @@ static enum io ask_once(struct origin *o, bool *ret_next)
     return io;
 }
 
-/* A child brought the news that the client's body is broken, and cancelled us to say so. */
-static bool upload_failed(struct origin *o)
+/* Cancelled by the client's hang-up, or by a child with news: the client's body is broken, or the origin takes
+ * no more of it. IO_CANCELLED: there is nobody to be served, or nothing to be sent. */
+static enum io hear_news(struct origin *o)
 {
-    if (o->upload.fault == FAULT_NONE)
-        return false;
+    struct exchange *x = o->source.x;
+
+    if (o->upload.fault == FAULT_NONE) {
+        x->fault = FAULT_CLIENT_GONE;
+        return IO_CANCELLED;
+    }
     fiber_revive();
-    o->source.x->fault = o->upload.fault;
-    o->source.x->keep_alive = false;
-    return true;
+    x->fault = o->upload.fault;
+    o->upload.fault = FAULT_NONE;
+    if (x->fault == FAULT_CONNECTION_WRITE_TIMEOUT || x->fault == FAULT_CONNECTION_TERMINATED)
+        return IO_FAILED;
+    x->keep_alive = false;
+    return IO_CANCELLED;
 }
 
 /* The connection had been idle and its peer closed it in that moment: no fault of the peer (UP-06). */
@@ -157,14 +165,11 @@ static enum io ask(struct origin *o)
     for (;;) {
         bool next = false;
         enum io io = ask_once(o, &next);
+
+        if (io == IO_CANCELLED && (io = hear_news(o)) == IO_CANCELLED)
+            return IO_FAILED;
         unsigned listed = io == IO_OK ? reason_of_status(x->response.status) : reason_of(x->fault);
         bool sent = o->attempt != NULL && o->attempt->sent > 0;
-
-        if (io == IO_CANCELLED) {
-            if (!upload_failed(o))
-                x->fault = FAULT_CLIENT_GONE;
-            return IO_FAILED;
-        }
         if (o->attempt != NULL && o->attempt->status == 0)
             o->attempt->status = io == IO_OK ? x->response.status : fault_row(x->fault)->status;
         if (io != IO_OK && was_stale(o) && may_repeat(o, sent)) {
@@ -177,6 +182,7 @@ static enum io ask(struct origin *o)
             return io;
         note_peer(o, listed & (NEXT_403 | NEXT_404) ? PEER_UNCOUNTED : PEER_FAILED);
         drop_connection(o);
+        x->fault = FAULT_NONE;
         x->response.status = 0;
         x->response.fields.count = 0;
     }
@@ -205,7 +211,7 @@ void origin_finish(struct origin *o)
 {
     struct exchange *x = o->source.x;
     bool surplus = o->in.size > 0 || conn_ready(&o->conn->conn);
-    bool whole = !o->upload.running;
+    bool whole = o->upload.state == UPLOAD_WHOLE;
 
     o->state = ORIGIN_DONE;
     o->attempt->response_ms = exchange_now(x) - o->attempt->started;

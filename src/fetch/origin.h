@@ -10,6 +10,8 @@
  *
  *     spool the body -> pick -> connect or reuse -> send -> read the head -> (next peer) -> body
  */
+enum upload_state { UPLOAD_WHOLE, UPLOAD_RUNS, UPLOAD_BROKEN };
+
 struct origin {
     struct source source;
     const struct proxy_settings *conf;
@@ -28,11 +30,13 @@ struct origin {
         struct chunked chunked;
         struct span pending;      /* data found while looking for the end */
     } body;
-    struct origin_upload {        /* a body that is passed on while it comes */
-        struct family family;
+    struct origin_upload {        /* the request on its way */
+        struct family family;     /* the child that passes the body on */
         struct fiber *main;
-        enum fault fault;
-        bool running, done;
+        enum fault fault;         /* why it broke: news for `main`, which is cancelled to hear it */
+        enum upload_state state;
+        size_t begun;             /* bytes that left before the child began */
+        uint64_t ended;           /* ms: when the last byte left */
     } upload;
     struct origin_marks {
         bool reused, keep;        /* the connection; it may serve again */
@@ -61,7 +65,7 @@ const char *origin_text(struct exchange *x, const struct address *a); /* in x's 
 
 /* origin_request.c: writes the request's head into o->conn->out. */
 bool origin_write_head(struct origin *o);
-/* Sends head and body. */
+/* origin_upload.c: sends head and body; a long body is still on its way when it returns. */
 enum io origin_send(struct origin *o);
 /* origin_response.c: reads and judges the head; fills x->response. */
 enum io origin_read_head(struct origin *o);

@@ -15,15 +15,32 @@ static enum io fail(struct origin *o, enum fault fault, const char *why)
     return IO_FAILED;
 }
 
+/* The whole head has read_timeout (RESP-30), from when the request has left: not while it is still on its way. */
+static enum io read_in_time(struct origin *o)
+{
+    struct exchange *x = o->source.x;
+    enum io io = IO_TIMEOUT;
+
+    while (io == IO_TIMEOUT) {
+        uint64_t from = o->upload.state == UPLOAD_RUNS ? exchange_now(x) : o->upload.ended;
+        uint64_t deadline = from + o->conf->read_timeout;
+
+        if (deadline <= exchange_now(x) && !conn_ready(&o->conn->conn))
+            return IO_TIMEOUT;
+        io = conn_read(&o->conn->conn, BLOCK_SIZE, &o->in, deadline);
+    }
+    return io;
+}
+
 /* Bytes of a head in `in`; with those before them in `head` if it comes in pieces. */
-static enum io more_bytes(struct origin *o, uint64_t deadline)
+static enum io more_bytes(struct origin *o)
 {
     enum io io;
 
     if (o->in.size > 0 && o->head.len == 0)
         buf_add(&o->head, lease_span(&o->in));
     lease_done(&o->in);
-    io = conn_read(&o->conn->conn, BLOCK_SIZE, &o->in, deadline);
+    io = read_in_time(o);
     if (io == IO_OK) {
         o->attempt->received += o->in.size;
         if (o->head.len > 0)
@@ -176,8 +193,12 @@ static void rewrite_location(struct origin *o)
     struct fields *f = &o->source.x->response.fields;
 
     for (unsigned i = 0; i < f->count; i++)
-        if (f->at[i].id == FIELD_LOCATION)
-            f->at[i].value = redirected(o, f->at[i].value);
+        if (f->at[i].id == FIELD_LOCATION) {
+            struct span made = redirected(o, f->at[i].value);
+
+            o->source.x->response.own_location = made.at != f->at[i].value.at;
+            f->at[i].value = made;
+        }
 }
 
 /* --- the head ------------------------------------------------------------------------------------------------ */
@@ -235,7 +256,7 @@ static enum io take_head(struct origin *o, const struct h1_response *head)
     o->attempt->header_ms = exchange_now(x) - o->attempt->started;
     x->response.status = head->status;
     x->response.reason = head->reason;
-    x->response.accept_ranges = false;
+    x->response.accept_ranges = x->response.own_location = false;
     x->response.last_modified = -1;
     keep_end_to_end(o, &x->response.fields);
     if (o->pick.upstream != NULL && !o->conf->redirects.off)
@@ -257,7 +278,6 @@ enum io origin_read_head(struct origin *o)
 {
     struct exchange *x = o->source.x;
     struct h1_limits limits = { (uint32_t)o->conf->buffer_size, (uint32_t)o->conf->buffer_size, MOST_FIELDS };
-    uint64_t deadline = deadline_in(x, o->conf->read_timeout);
     struct fields *fields = &x->response.fields;
     enum io io = IO_OK;
 
@@ -276,7 +296,7 @@ enum io origin_read_head(struct origin *o)
         if (parsed == PARSE_BAD)
             return bad_head(o, fault);
         if (parsed == PARSE_MORE) {
-            io = more_bytes(o, deadline);
+            io = more_bytes(o);
             continue;
         }
         pass(o, bytes, taken);

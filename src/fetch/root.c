@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LONGEST_PATH = 4096, LOOK_AGAIN_MS = 1000 };
+enum { LONGEST_PATH = 4096 };
 
 struct root_handle {
     int fd; /* -1: not open */
@@ -68,14 +68,14 @@ static void close_handle(struct root_handle *h)
     h->fd = -1;
 }
 
-/* A handle that still is what its path names. */
+/* A handle that still is what its path names: looked at once for all requests of a turn. */
 static int current(struct exchange *x, const struct root *r)
 {
     struct root_handle *h = r->handle;
     uint64_t now = exchange_now(x);
     struct stat st;
 
-    if (h->fd >= 0 && now - h->looked < LOOK_AGAIN_MS)
+    if (h->fd >= 0 && now == h->looked)
         return h->fd;
     const char *path = root_path(x, r).at;
     h->looked = now;
@@ -108,6 +108,16 @@ static int open_below(int folder, const char *path, int flags)
     return fd == -EXDEV && !climbs(path) ? os_open_in(folder, path, flags) : fd;
 }
 
+/* What a variable gives may not climb above the part that is written out. */
+static int open_variable(struct exchange *x, const struct root *r)
+{
+    struct span path = root_path(x, r), fixed = span_first(r->path.text, span_find(r->path.text, '$'));
+
+    while (fixed.len > 0 && fixed.at[fixed.len - 1] != '/')
+        fixed.len--;
+    return climbs(path.at + (fixed.len < path.len ? fixed.len : path.len)) ? -ENOENT : open_folder(path.at);
+}
+
 int root_open(struct exchange *x, const struct root *r, struct span uri, int flags)
 {
     bool literal = template_is_literal(&r->path);
@@ -119,7 +129,7 @@ int root_open(struct exchange *x, const struct root *r, struct span uri, int fla
         uri = span_of(".");
     if (uri.len >= LONGEST_PATH || span_find(uri, '\0') < uri.len)
         return -ENAMETOOLONG;
-    folder = literal ? current(x, r) : open_folder(root_path(x, r).at);
+    folder = literal ? current(x, r) : open_variable(x, r);
     if (folder < 0)
         return folder;
     int fd = open_below(folder, arena_cstr(&x->arena, uri), flags);

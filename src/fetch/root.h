@@ -5,7 +5,7 @@
 #include "exchange/template.h"
 
 /* The folder under which files are served. Held open, so that each request resolves its path beneath it and
- * nowhere else (DESIGN 7.14); looked at again once a second, since a deployment may have put another folder there. */
+ * nowhere else (DESIGN 7.14); looked at again in each turn, since a deployment may have put another folder there. */
 struct root {
     struct template path;
     struct root_handle *handle; /* generation arena */

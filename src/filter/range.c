@@ -50,6 +50,12 @@ static bool wants(struct exchange *x, const void *settings)
     if (asked == NULL || x->response.status != 200 || !x->response.accept_ranges ||
         x->source->ops->narrow == NULL || x->response.length == LENGTH_UNKNOWN || !is_same_version(x))
         return false;
+    if (fields_count(&x->request.fields, FIELD_RANGE) > 1) /* FILE-23 */
+        return false;
+    if (x->response.length == 0 && span_starts_caseless(asked->value, "bytes=")) {
+        answer_416(x);
+        return false;
+    }
     switch (range_parse(asked->value, x->response.length, &part, 1, &count)) {
     case RANGE_WHOLE:
         break;

@@ -219,6 +219,20 @@ static enum io length_piece(struct h1 *h, bool wait, struct span *ret)
     return IO_OK;
 }
 
+static bool is_too_large(const struct h1 *h, uint64_t more)
+{
+    uint64_t limit = h->client.x->core->client_max_body_size;
+
+    return limit != 0 && (h->body.total > limit || more > limit - h->body.total);
+}
+
+static enum io refuse_size(struct h1 *h)
+{
+    exchange_log(h->client.x, LEVEL_ERROR, 0, "client intended to send too large chunked body: %llu bytes",
+                 (unsigned long long)(h->body.total + chunked_left(&h->body.chunked)));
+    return body_failed(h, FAULT_BODY_TOO_LARGE, IO_FAILED);
+}
+
 static enum io chunked_piece(struct h1 *h, bool wait, struct span *ret)
 {
     for (;;) {
@@ -233,6 +247,8 @@ static enum io chunked_piece(struct h1 *h, bool wait, struct span *ret)
         case CHUNK_DATA:
             lease_take(&h->in, taken); /* the data stay where they are until the lease is given up */
             h->body.given = 0;
+            if (is_too_large(h, ret->len + chunked_left(&h->body.chunked)))
+                return refuse_size(h);
             return IO_OK;
         case CHUNK_END:
             lease_take(&h->in, taken);
@@ -243,6 +259,8 @@ static enum io chunked_piece(struct h1 *h, bool wait, struct span *ret)
             return body_failed(h, FAULT_BODY_MALFORMED, IO_FAILED);
         case CHUNK_MORE:
             lease_take(&h->in, taken);
+            if (is_too_large(h, chunked_left(&h->body.chunked)))
+                return refuse_size(h);
             break;
         }
     }
@@ -265,7 +283,6 @@ enum io h1_read_body(struct client *c, struct part *ret)
 {
     struct h1 *h = h1_of(c);
     struct exchange *x = c->x;
-    uint64_t limit = x->core->client_max_body_size;
     struct span bytes;
     enum io io = next_piece(h, true, &bytes);
 
@@ -274,11 +291,8 @@ enum io h1_read_body(struct client *c, struct part *ret)
     h->body.total += bytes.len;
     if (h->body.framing != BODY_CHUNKED)
         x->request.received += bytes.len;
-    if (limit != 0 && h->body.total > limit) {
-        exchange_log(x, LEVEL_ERROR, 0, "client intended to send too large chunked body: %llu bytes",
-                     (unsigned long long)h->body.total);
-        return body_failed(h, FAULT_BODY_TOO_LARGE, IO_FAILED);
-    }
+    if (is_too_large(h, 0))
+        return refuse_size(h);
     *ret = (struct part){ .kind = PART_MEMORY, .bytes = bytes };
     return IO_OK;
 }

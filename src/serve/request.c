@@ -122,6 +122,27 @@ static struct span pathless(struct exchange *x, const struct target *t)
     return (struct span){ made, t->has_args ? t->args.len + 2 : 1 };
 }
 
+/* `http://user:password@host/` is refused, and its password stands in no log (TARG-13). */
+static void mask_credentials(struct exchange *x)
+{
+    struct span line = x->request.line;
+    size_t at = span_find(line, '@');
+    size_t colons = 0;
+
+    while (colons + 3 < at && !span_starts(span_from(line, colons), "://"))
+        colons++;
+    if (at == line.len || colons + 3 >= at)
+        return;
+    struct buf masked;
+    buf_init(&masked, line.len + 8, NULL);
+    buf_add(&masked, span_first(line, colons + 3));
+    buf_adds(&masked, "***");
+    buf_add(&masked, span_from(line, at));
+    x->request.line = arena_copy(&x->arena, buf_view(&masked));
+    x->request.target = (struct span){ "", 0 };
+    buf_done(&masked);
+}
+
 bool request_take(struct exchange *x, const struct h1_request *from, const char **ret_why)
 {
     struct request *r = &x->request;
@@ -139,8 +160,10 @@ bool request_take(struct exchange *x, const struct h1_request *from, const char 
     connect = r->method_id == METHOD_CONNECT;
     if (connect && !exchange_is_forward(x))
         return refuse(x, 405, "client sent CONNECT to a reverse proxy", ret_why);
-    if (!target_parse(from->target, connect, &t) || t.form == TARGET_ASTERISK)
+    if (!target_parse(from->target, connect, &t) || t.form == TARGET_ASTERISK) {
+        mask_credentials(x);
         return refuse(x, 400, "client sent invalid request target", ret_why);
+    }
     drop_invalid(x);
     if (t.form == TARGET_ABSOLUTE) {
         r->scheme = lower(x, t.scheme);

@@ -119,7 +119,7 @@ static void a_head_that_stalls_is_logged_as_408_and_not_answered(void **state)
     replay_settle(r);
     assert_closed_after(r, 0, 5000);
     assert_string_equal(client_got(r, 0), "END");
-    assert_string_equal(replay_log(r), "408 \"-\" 5.000 -\n");
+    assert_string_equal(replay_log(r), "408 \"GET / HTTP/1.1\" 5.000 -\n");
     assert_int_equal(replay_error_count(r, LEVEL_ERROR), 0);
     assert_int_equal(replay_open(r), 0);
 }

@@ -170,6 +170,26 @@ static void an_answer_that_breaks_off_in_its_body_is_cut(void **state)
     assert_int_equal(replay_error_count(r, LEVEL_ERROR), 1);
 }
 
+/* What the peer before it did is not held against a peer. */
+static void a_client_that_leaves_is_no_fault_of_the_next_peer(void **state)
+{
+    struct replay *r = *state;
+    struct backend *b = backend_new(r, 2, 0);
+
+    backend_new(r, 1, ECONNREFUSED);
+    backend_answers(b, OK(9, "half"), THEN_KEEP);
+    backend_answers(b, OK(3, "two"), THEN_KEEP);
+    client_sends(r, 0, GET("/two"));
+    replay_settle(r);
+    assert_string_equal(client_got(r, 0), "200 half CUT");
+    fake_fail(&r->loop, FAKE_SEND, 1, EPIPE); /* noticed when more is sent to it */
+    backend_sends(b, 0, "more");
+    replay_settle(r);
+    client_sends(r, 1, GET("/two"));
+    replay_settle(r);
+    assert_string_equal(client_got(r, 1), "200 two");
+}
+
 /* --- the pool --------------------------------------------------------------------------------- */
 
 static struct backend *pooled(struct replay *r)
@@ -431,6 +451,7 @@ int main(void)
         PROMISE("", peers_are_asked_in_the_order_of_smooth_weights),
         PROMISE("UP-09-", an_answer_that_breaks_off_in_its_head_goes_to_the_next_peer),
         PROMISE("UP-09-", an_answer_that_breaks_off_in_its_body_is_cut),
+        PROMISE("", a_client_that_leaves_is_no_fault_of_the_next_peer),
         PROMISE("", an_idle_connection_is_used_again_by_another_client),
         PROMISE("", an_idle_connection_is_kept_for_its_time),
         PROMISE("", without_keepalive_none_is_kept),

@@ -32,6 +32,8 @@ class NameServer:
                 query, peer = self.socket.recvfrom(4096)
             except OSError:
                 return
+            if not query:
+                return  # closed
             if not self.silent:
                 try:
                     self.socket.sendto(self._answer(query), peer)

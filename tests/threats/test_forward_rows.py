@@ -329,7 +329,7 @@ def test_fwd_early_data_goes_first_and_once(opened, origin, row):
     with opened.connect() as c:
         assert connect(c, origin.address, early).status == 200
         c.send(b"and then")
-        eventually(lambda: origin.connections[0].received == early + b"and then", "not the same bytes, once and in order")
+        eventually(lambda: origin.connections and origin.connections[0].received == early + b"and then", "not the same bytes, once and in order")
 
 
 @pytest.mark.parametrize("target", [pytest.param("10.0.0.1:443", id="FWD-16-refused-by-the-floor"),
@@ -443,7 +443,7 @@ def test_tun_a_reset_of_the_client_is_passed_on(opened, origin, row):
     c = opened.connect()
     assert connect(c, origin.address).status == 200
     c.send(b"hello")
-    eventually(lambda: origin.connections[0].received == b"hello", "nothing came")
+    eventually(lambda: origin.connections and origin.connections[0].received == b"hello", "nothing came")
     c.reset()
     assert origin.connections[0].ended.wait(5)
     assert origin.connections[0].reset_by_peer, "a clean end instead of a reset"

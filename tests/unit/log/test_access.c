@@ -1,0 +1,253 @@
+/* log/access: formats, escaping, where lines go and when none is written (nginx-semantics 10). */
+#include "unit/support.h"
+
+#include <errno.h>
+
+static int file; /* the log */
+static char path[64];
+
+static int open_log(void **state)
+{
+    file = memfd_create("access", MFD_CLOEXEC);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+    setenv("TZ", "UTC", 1);
+    return stage_open(state);
+}
+
+static int close_log(void **state)
+{
+    int failed = stage_close(state);
+
+    close(file);
+    return failed;
+}
+
+/* What was logged since it was asked last. */
+static const char *logged(void)
+{
+    static char text[200000];
+    ssize_t n = pread(file, text, sizeof(text) - 1, 0);
+
+    text[n > 0 ? n : 0] = '\0';
+    assert_int_equal(ftruncate(file, 0), 0);
+    return text;
+}
+
+/* A request to `server { lines }` with `%s` for the log's path; what was logged of it. */
+static const char *line_of(struct stage *s, const char *before, const char *lines,
+                           const char *request)
+{
+    char text[2000], server[1000];
+
+    snprintf(server, sizeof(server), lines, path);
+    snprintf(text, sizeof(text), "%s\nserver { listen 80; server_name a; %s }", before, server);
+    assert_string_equal(stage_load(s, text), "");
+    if (!s->serving)
+        stage_serve(s);
+    stage_ask(s, request);
+    return logged();
+}
+
+static const char get[] = "GET /x?y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+
+static const char *ask(struct stage *s, const char *format, const char *fields)
+{
+    char before[500], request[2000];
+
+    snprintf(before, sizeof(before), "log_format f %s;", format);
+    snprintf(request, sizeof(request), "%s%s\r\n", get, fields);
+    return line_of(s, before, "access_log %s f; return 200 body;", request);
+}
+
+static void combined_is_the_line_of_nginx(void **state)
+{
+    assert_string_equal(
+        line_of(*state, "", "access_log %s; return 200 body;",
+                "GET /x HTTP/1.1\r\nHost: a\r\nReferer: http://r/\r\nConnection: close\r\n\r\n"),
+        "192.0.2.7 - - [01/Jan/2026:00:01:40 +0000] \"GET /x HTTP/1.1\" 200 4 \"http://r/\" \"-\"\n");
+}
+
+static const struct {
+    const char *format, *fields, *want;
+} lines[] = {
+    { "'$http_a'", "A: plain\r\n", "plain" },
+    { "'$http_a'", "", "-" },
+    { "'$http_a'", "A:\r\n", "" }, /* empty but set */
+    { "'\"$http_a\"'", "A: a\"b\\c\td\x80\xffz\r\n", "\"a\\x22b\\x5Cc\\x09d\\x80\\xFFz\"" },
+    { "escape=default '$http_a|$http_b'", "A: \"\r\n", "\\x22|-" },
+    { "escape=json '{\"a\":\"$http_a\",\"b\":\"$http_b\"}'", "A: a\"b\\c\td\xc3\xa4\r\n",
+      "{\"a\":\"a\\\"b\\\\c\\td\xc3\xa4\",\"b\":\"\"}" },
+    { "escape=none '$http_a|$http_b'", "A: a\"b\\c\r\n", "a\"b\\c|" },
+    { "'$status $body_bytes_sent' ' $request_method'", "",
+      "200 4 GET" }, /* words are joined as they stand */
+    { "'$request_length $connection $connection_requests'", "", "49 1 1" },
+    { "'\\x $uri'", "", "\\x /x" }, /* literals are not escaped */
+};
+
+static void values_are_escaped_and_literals_are_not(void **state)
+{
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        struct stage *s = *state;
+        char want[300];
+
+        s->worker.connections = 0;
+        snprintf(want, sizeof(want), "%s\n", lines[i].want);
+        const char *got = ask(s, lines[i].format, lines[i].fields);
+        if (strcmp(got, want) != 0)
+            fail_msg("%s of %s: %s, want %s", lines[i].format, lines[i].fields, got, want);
+    }
+}
+
+/* Every byte that a request line can hold raw; none may end the line or the quotes. */
+static void a_peer_cannot_forge_a_line(void **state)
+{
+    const char *got = line_of(*state, "", "access_log %s; return 200;",
+                              "GET /\x01\" 200 HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    assert_ptr_equal(strchr(got, '\n'), got + strlen(got) - 1);
+    assert_has(got, "\" 400 ");
+}
+
+static void json_escapes_what_json_forbids(void **state)
+{
+    struct stage *s = *state;
+    char text[300];
+
+    snprintf(text, sizeof(text),
+             "log_format f escape=json $http_a; server { listen 80; access_log %s f; }", path);
+    assert_string_equal(stage_load(s, text), "");
+    struct exchange *x = stage_get(s, "/");
+    fields_add(&x->request.fields, span_of("A"), (struct span){ "\0\x01\x1f\x7f\b\f\n\r/", 9 },
+               FROM_CLIENT);
+    x->response.status = 200;
+    stage_end_exchange(s);
+    sinks_flush(&s->worker);
+    assert_string_equal(logged(), "\\u0000\\u0001\\u001F\x7f\\b\\f\\n\\r/\n");
+}
+
+static void off_cancels_all_lines_of_its_level(void **state)
+{
+    assert_string_equal(
+        line_of(*state, "", "access_log %s; access_log off; return 200;", "GET / HTTP/1.0\r\n\r\n"),
+        "");
+    assert_string_not_equal(
+        line_of(*state, "access_log off;", "access_log %s; return 200;", "GET / HTTP/1.0\r\n\r\n"),
+        "");
+    assert_string_equal(line_of(*state, "",
+                                "access_log %s; location / { access_log off; return 200; }",
+                                "GET / HTTP/1.0\r\n\r\n"),
+                        "");
+}
+
+static void a_condition_decides(void **state)
+{
+    static const struct {
+        const char *query;
+        bool logged;
+    } asks[] = { { "a=1", true },  { "a=yes", true }, { "a=00", true },
+                 { "a=0", false }, { "a=", false },   { "b", false } };
+
+    for (size_t i = 0; i < COUNT(asks); i++) {
+        char request[100];
+
+        snprintf(request, sizeof(request), "GET /?%s HTTP/1.0\r\n\r\n", asks[i].query);
+        const char *got =
+            line_of(*state, "", "access_log %s combined if=$arg_a; return 200;", request);
+        if ((got[0] != '\0') != asks[i].logged)
+            fail_msg("%s: %s", asks[i].query, got);
+    }
+}
+
+static void the_location_that_answered_logs(void **state)
+{
+    const char *got =
+        line_of(*state, "log_format s server; log_format l 'location $decided_by';",
+                "access_log %1$s s; location /l/ { access_log %1$s l; return 200; } return 200;",
+                "GET / HTTP/1.0\r\n\r\n");
+
+    assert_string_equal(got, "server\n");
+    got = line_of(
+        *state, "log_format s server; log_format l 'location $decided_by';",
+        "access_log %1$s s; location /l/ { access_log %1$s l; access_log %1$s s; return 200; }",
+        "GET /l/ HTTP/1.0\r\n\r\n");
+    assert_string_equal(
+        got, "location server a at /etc/test.conf:2; location /l/ at /etc/test.conf:2; return at "
+             "/etc/test.conf:2\nserver\n");
+}
+
+static void a_format_may_stand_behind_the_line_that_names_it(void **state)
+{
+    char text[300];
+    struct stage *s = *state;
+
+    snprintf(text, sizeof(text),
+             "server { listen 80; access_log %s later; return 200; } log_format later L;", path);
+    assert_string_equal(stage_load(s, text), "");
+    stage_serve(s);
+    stage_ask(s, "GET / HTTP/1.0\r\n\r\n");
+    assert_string_equal(logged(), "L\n");
+}
+
+static void a_line_too_long_for_the_buffer_is_lost_alone(void **state)
+{
+    struct stage *s = *state;
+    int error = 0;
+    struct log_sink *sink = sink_open(&s->worker, span_of(path), &error);
+    static char flood[1 << 20];
+
+    memset(flood, 'x', sizeof(flood));
+    assert_non_null(sink);
+    buf_adds(sink_buffer(sink), "before\n");
+    sink_line(sink);
+    buf_add(sink_buffer(sink), (struct span){ flood, sizeof(flood) });
+    buf_adds(sink_buffer(sink), "\n");
+    sink_line(sink);
+    buf_adds(sink_buffer(sink), "after\n");
+    sink_line(sink);
+    assert_ptr_equal(sink_open(&s->worker, span_of(path), &error), sink); /* one file, one sink */
+    sinks_flush(&s->worker);
+    assert_string_equal(logged(), "before\nafter\n");
+    assert_null(sink_open(&s->worker, span_of("/nonexistent/x"), &error));
+    assert_int_equal(error, -ENOENT);
+}
+
+static const struct {
+    const char *text, *want;
+} refused[] = {
+    { "server { access_log l nosuch; }", "unknown log format \"nosuch\" in /etc/test.conf:1" },
+    { "log_format f escape=xml x;", "unknown log format escaping \"xml\"" },
+    { "log_format f $nosuch;", "unknown \"nosuch\" variable" },
+    { "log_format f;", "invalid number of arguments in \"log_format\" directive" },
+    { "server { access_log l combined buffer=1k; }", "\"buffer=1k\" is known, not supported yet" },
+    { "server { access_log l combined nonsense; }", "invalid parameter \"nonsense\"" },
+    { "server { access_log syslog:server=x; }",
+      "syslog and variables in a log's path are known, not supported yet" },
+    { "server { access_log l/$host.log; }",
+      "syslog and variables in a log's path are known, not supported yet" },
+    { "server { access_log l combined if=$x; }", "unknown \"x\" variable" },
+};
+
+static void what_cannot_be_logged_is_refused(void **state)
+{
+    for (size_t i = 0; i < COUNT(refused); i++)
+        assert_has(stage_load(*state, refused[i].text), refused[i].want);
+}
+
+int main(void)
+{
+#define LOGGED(test) cmocka_unit_test_setup_teardown(test, open_log, close_log)
+    const struct CMUnitTest tests[] = {
+        LOGGED(combined_is_the_line_of_nginx),
+        LOGGED(values_are_escaped_and_literals_are_not),
+        LOGGED(a_peer_cannot_forge_a_line),
+        LOGGED(json_escapes_what_json_forbids),
+        LOGGED(off_cancels_all_lines_of_its_level),
+        LOGGED(a_condition_decides),
+        LOGGED(the_location_that_answered_logs),
+        LOGGED(a_format_may_stand_behind_the_line_that_names_it),
+        LOGGED(a_line_too_long_for_the_buffer_is_lost_alone),
+        LOGGED(what_cannot_be_logged_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("access", tests, NULL, NULL);
+}
