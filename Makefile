@@ -6,6 +6,7 @@
 #     make BUILD=fuzz fuzzers libFuzzer targets (clang)
 #     make BUILD=cov tests    the tests with coverage counters (gcov)
 #     make bench              the load generator, origin and bare relay of tests/bench
+#     make reference          doc/reference, from the rows of the modules
 #
 # CC=gcc (default) or clang, a cross compiler too; OUT=folder to keep two compilers apart.
 # V=1 shows the commands. A change of flags rebuilds; an added or removed source relinks.
@@ -133,5 +134,17 @@ $(foreach t,$(fuzz),$(eval $(call test_program,$(t),$(fuzz_driver),$(fuzz_librar
 $(bench_programs): $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) $^ -o $@
+
+# doc/reference, from the rows of the modules; tests/docs fails when it is not current.
+reference_tool := $(OUT)/reference
+.PHONY: reference reference-tool
+reference-tool: $(reference_tool)
+reference: $(reference_tool)
+	@mkdir -p doc/reference
+	$(reference_tool) directives >doc/reference/directives.md
+	$(reference_tool) variables >doc/reference/variables.md
+
+$(reference_tool): $(OUT)/obj/tools/reference.o $(lib)
+	$(call say,link)$(CC) $(ldflags) $^ $(libs) -o $@
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

@@ -14,7 +14,8 @@ struct address {
     uint16_t family; /* AF_INET, AF_INET6; AF_UNSPEC: none */
 };
 
-/* An address alone: `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`; strict dotted quad, no zone. Port 0. */
+/* An address alone: `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`; strict dotted quad, no zone. Port
+ * 0. */
 bool address_parse_ip(struct span text, struct address *ret);
 /* With an optional port: `192.0.2.1:80`, `[::1]:80`, `192.0.2.1`. Without one: `default_port`. */
 bool address_parse(struct span text, uint16_t default_port, struct address *ret);

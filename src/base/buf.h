@@ -45,7 +45,7 @@ static inline void buf_adds(struct buf *b, const char *text)
 }
 
 void buf_add_decimal(struct buf *b, uint64_t value);
-void buf_add_hex(struct buf *b, uint64_t value); /* lower case, no leading zeros */
+void buf_add_hex(struct buf *b, uint64_t value);      /* lower case, no leading zeros */
 void buf_addf(struct buf *b, const char *format, ...) /* under 1 KiB a call, else it fails */
     __attribute__((format(printf, 2, 3)));
 

@@ -10,7 +10,8 @@ struct cidr {
     uint16_t family; /* AF_UNSPEC: every address of both families */
 };
 
-/* `192.0.2.0/24`, `2001:db8::/32`, one address, `all`. Bits below the mask are dropped, as NGINX does. */
+/* `192.0.2.0/24`, `2001:db8::/32`, one address, `all`. Bits below the mask are dropped, as NGINX
+ * does. */
 bool cidr_parse(struct span text, struct cidr *ret);
 /* The same, and `192.0.2.1-192.0.2.9`. */
 bool cidr_parse_range(struct span text, struct cidr *ret);

@@ -3,11 +3,11 @@
 
 #include "base/span.h"
 
-/* The time of one turn of the loop, and the texts that headers and logs need of it, rendered at most
- * once a second. */
+/* The time of one turn of the loop, and the texts that headers and logs need of it, rendered at
+ * most once a second. */
 struct clock {
-    int64_t wall_ms; /* since 1970 */
-    int64_t second;  /* that of the texts */
+    int64_t wall_ms;     /* since 1970 */
+    int64_t second;      /* that of the texts */
     char http_date[32];  /* Tue, 24 Nov 2026 20:36:27 GMT (RFC 9110 5.6.7) */
     char local_time[32]; /* 24/Nov/2026:20:36:27 +0000 */
     char iso8601[32];    /* 2026-11-24T20:36:27+00:00 */

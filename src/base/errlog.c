@@ -10,10 +10,11 @@
 
 enum { LONGEST_RECORD = 1600, LONGEST_TEXT = 1400 };
 
-static const char *const names[] = { [LEVEL_EMERG] = "emerg",   [LEVEL_ALERT] = "alert",
-                                     [LEVEL_CRIT] = "crit",     [LEVEL_ERROR] = "error",
-                                     [LEVEL_WARN] = "warn",     [LEVEL_NOTICE] = "notice",
-                                     [LEVEL_INFO] = "info",     [LEVEL_DEBUG] = "debug" };
+static const char *const names[] = {
+    [LEVEL_EMERG] = "emerg", [LEVEL_ALERT] = "alert", [LEVEL_CRIT] = "crit",
+    [LEVEL_ERROR] = "error", [LEVEL_WARN] = "warn",   [LEVEL_NOTICE] = "notice",
+    [LEVEL_INFO] = "info",   [LEVEL_DEBUG] = "debug"
+};
 
 const char *level_name(enum level level)
 {
@@ -31,7 +32,8 @@ bool level_parse(struct span name, enum level *ret)
     return false;
 }
 
-/* Peers choose some of these bytes: a record stays one line, and a terminal that shows it unharmed. */
+/* Peers choose some of these bytes: a record stays one line, and a terminal that shows it unharmed.
+ */
 static size_t escape(const char *text, size_t room, char *ret_out)
 {
     size_t n = 0;
@@ -71,8 +73,8 @@ static size_t add_error(int error, size_t room, char *ret_out)
 }
 
 /* A frame of its own: log calls come from fibers, whose stacks are small. */
-__attribute__((noinline)) static void write_record(const struct errlog *log, enum level level, uint64_t connection, int error,
-                         const char *text)
+__attribute__((noinline)) static void write_record(const struct errlog *log, enum level level,
+                                                   uint64_t connection, int error, const char *text)
 {
     char record[LONGEST_RECORD], when[32], serial[32] = "";
 

@@ -22,7 +22,8 @@ enum level {
 struct errlog {
     int fd; /* -1: nowhere; owned by whoever opened it */
     enum level level;
-    bool echo; /* until the service is up: records up to warn also go to stderr, as `bifrons: [level] text` */
+    bool echo; /* until the service is up: records up to warn also go to stderr, as `bifrons:
+                  [level] text` */
 };
 
 static inline bool errlog_wants(const struct errlog *log, enum level level)
@@ -34,8 +35,8 @@ const char *level_name(enum level level);
 /* False: no such level. */
 bool level_parse(struct span name, enum level *ret);
 
-/* One record of at most 2,048 bytes in one write. Control bytes, and bytes from 0x7f up, are written as \xHH.
- * `connection` 0 and `error` 0 are left out. */
+/* One record of at most 2,048 bytes in one write. Control bytes, and bytes from 0x7f up, are
+ * written as \xHH. `connection` 0 and `error` 0 are left out. */
 void errlog_write(const struct errlog *log, enum level level, uint64_t connection, int error,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
 

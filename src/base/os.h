@@ -5,12 +5,14 @@
 
 #include <sys/types.h>
 
-/* System calls that the C library has no good form for. All return a descriptor or count, or -errno. */
+/* System calls that the C library has no good form for. All return a descriptor or count, or
+ * -errno. */
 
 /* Opens `path` under `root` so that nothing in it, no `..` and no symbolic link, leads out of there
  * (openat2, RESOLVE_BENEATH). Where the kernel lacks the call: -ENOSYS. */
 int os_open_beneath(int root, const char *path, int flags);
-/* Like os_open_beneath, but absolute symbolic links and `..` may lead anywhere: NGINX's meaning of a root. */
+/* Like os_open_beneath, but absolute symbolic links and `..` may lead anywhere: NGINX's meaning of
+ * a root. */
 int os_open_in(int root, const char *path, int flags);
 /* A file of `folder` without a name, mode 0600: gone when closed. */
 int os_temp_file(const char *folder);

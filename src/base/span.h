@@ -16,7 +16,10 @@ struct span {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The span of a string literal; also in constant initialisers. */
-#define SPAN(literal) { "" literal, sizeof(literal) - 1 }
+#define SPAN(literal)                   \
+    {                                   \
+        "" literal, sizeof(literal) - 1 \
+    }
 
 static inline struct span span_of(const char *text)
 {

@@ -22,14 +22,16 @@ struct access_settings {
 
 static bool set_rule(struct conf_call *call, void *field)
 {
-    struct rule rule = { .allow = span_is(conf_word(call, 0), "allow"), .place = conf_place(call, 0) };
+    struct rule rule = { .allow = span_is(conf_word(call, 0), "allow"),
+                         .place = conf_place(call, 0) };
     struct span word = conf_word(call, 1);
 
     if (span_is(word, "unix:"))
         return conf_refuse(call, 1, "\"unix:\" is known, not supported yet");
     if (!cidr_parse(word, &rule.net))
-        return conf_refuse(call, 1, "invalid parameter \"%s\": neither an address, nor a network, nor \"all\"",
-                           arena_cstr(conf_arena(call), word));
+        return conf_refuse(
+            call, 1, "invalid parameter \"%s\": neither an address, nor a network, nor \"all\"",
+            arena_cstr(conf_arena(call), word));
     return conf_list_add(call, field, &rule, sizeof(rule));
 }
 
@@ -57,18 +59,23 @@ static enum verdict on_access(struct exchange *x, const void *settings)
 
     if (rule == NULL)
         return NEXT;
-    decided(x, DECIDED_RULE, rule->allow ? PASS : REFUSE, rule->place, rule->allow ? "allow" : "deny");
+    decided(x, DECIDED_RULE, rule->allow ? PASS : REFUSE, rule->place,
+            rule->allow ? "allow" : "deny");
     return rule->allow ? PASS : exchange_refuse(x, 403, "access forbidden by rule");
 }
 
 enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD };
 enum { RULES = offsetof(struct access_settings, rules) };
 
-static const struct conf_type rule_line = { .set = set_rule, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type rule_line = { .set = set_rule,
+                                            .size = sizeof(struct conf_list),
+                                            .many = true };
 
 static const struct directive directives[] = {
-    { "allow", ANYWHERE, 1, 1, &rule_line, RULES, NULL, WHOLE, "let clients of this address pass", 0, NULL },
-    { "deny", ANYWHERE, 1, 1, &rule_line, RULES, NULL, WHOLE, "refuse clients of this address", 0, NULL },
+    { "allow", ANYWHERE, 1, 1, &rule_line, RULES, NULL, WHOLE, "let clients of this address pass",
+      0, NULL },
+    { "deny", ANYWHERE, 1, 1, &rule_line, RULES, NULL, WHOLE, "refuse clients of this address", 0,
+      NULL },
     {},
 };
 

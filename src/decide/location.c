@@ -1,9 +1,9 @@
-/* Locations by path (nginx-semantics 5): an equal `=` location, else the longest prefix. Prefixes are sorted;
- * each knows the longest other one that it begins with, so the answer is the last entry not above the path or
- * one of its ancestors:
+/* Locations by path (nginx-semantics 5): an equal `=` location, else the longest prefix. Prefixes
+ * are sorted; each knows the longest other one that it begins with, so the answer is the last entry
+ * not above the path or one of its ancestors:
  *
- *     /             <- /api/ <- /api/v1/        path /api/v2: the search stops at /api/v1/, which is
- *       <- /static/                             no prefix of it; its ancestor /api/ is
+ *     /   <- /api/ <- /api/v1/     path /api/v2: the search stops at /api/v1/, which is no prefix
+ *         <- /static/              of it; its ancestor /api/ is
  */
 #include "decide/location.h"
 
@@ -33,7 +33,8 @@ struct location_settings {
     struct location_table exact;
 };
 
-/* `location [= | ^~] PATH`. Without regular expressions `^~` says nothing more than a plain prefix. */
+/* `location [= | ^~] PATH`. Without regular expressions `^~` says nothing more than a plain prefix.
+ */
 static bool read_path(struct conf_call *call, struct location *ret)
 {
     struct span first = conf_word(call, 1);
@@ -41,8 +42,9 @@ static bool read_path(struct conf_call *call, struct location *ret)
 
     ret->path = modified ? conf_word(call, 2) : first;
     if (span_starts(first, "~") || (!modified && span_starts(first, "@")))
-        return conf_refuse(call, 1, "location \"%s\": regular expressions and names are known, not supported yet",
-                           arena_cstr(conf_arena(call), ret->path));
+        return conf_refuse(
+            call, 1, "location \"%s\": regular expressions and names are known, not supported yet",
+            arena_cstr(conf_arena(call), ret->path));
     if (modified && span_is(first, "=")) {
         ret->exact = true;
     } else if (!modified && span_starts(first, "=")) {
@@ -51,7 +53,8 @@ static bool read_path(struct conf_call *call, struct location *ret)
     } else if (!modified && span_starts(first, "^~")) {
         ret->path = span_from(first, 2);
     } else if (modified && !span_is(first, "^~")) {
-        return conf_refuse(call, 1, "invalid location modifier \"%s\"", arena_cstr(conf_arena(call), first));
+        return conf_refuse(call, 1, "invalid location modifier \"%s\"",
+                           arena_cstr(conf_arena(call), first));
     }
     return true;
 }
@@ -74,12 +77,12 @@ static const struct conf_type location_block = { .set = set_location,
 
 static const struct directive directives[] = {
     { "location", CTX_SERVER | CTX_LOCATION, 1, 2, &location_block,
-      offsetof(struct location_settings, lines), NULL, NONE, "settings for paths that begin so", CTX_LOCATION,
-      NULL },
+      offsetof(struct location_settings, lines), NULL, NONE, "settings for paths that begin so",
+      CTX_LOCATION, NULL },
     {},
 };
 
-/* --- tables ------------------------------------------------------------------------------------ */
+/* --- tables --------------------------------------------------------------------------------- */
 
 static int compare(struct span a, struct span b)
 {
@@ -114,8 +117,8 @@ static bool build_table(struct conf *conf, const struct conf_list *lines, bool e
         struct location *own = &ret->at[i];
 
         if (compare(own[-1].path, own->path) == 0)
-            good = conf_complain(conf, own->place, "duplicate location \"%.*s\"", (int)own->path.len,
-                                 own->path.at);
+            good = conf_complain(conf, own->place, "duplicate location \"%.*s\"",
+                                 (int)own->path.len, own->path.at);
         own->shorter = (int32_t)i - 1;
         while (own->shorter >= 0 && !begins_with(own->path, ret->at[own->shorter].path))
             own->shorter = ret->at[own->shorter].shorter;
@@ -196,7 +199,8 @@ static const struct location *slashed_in(const struct location_table *t, struct 
     return NULL;
 }
 
-/* The location `path/`, exact or not, if it answers for `path` with a redirect (nginx-semantics 5). */
+/* The location `path/`, exact or not, if it answers for `path` with a redirect (nginx-semantics 5).
+ */
 static const struct location *find_slashed(const struct location_settings *own, struct span path)
 {
     const struct location *found = slashed_in(&own->prefixes, path);
@@ -228,7 +232,7 @@ static enum verdict check_length(struct exchange *x)
 
     if (limit == 0 || x->request.framing != BODY_LENGTH || x->request.length <= limit)
         return NEXT;
-    exchange_log(x, LEVEL_ERROR, 0, "client intended to send too large body: %llu bytes",
+    exchange_log(x, LEVEL_INFO, 0, "client intended to send too large body: %llu bytes",
                  (unsigned long long)x->request.length);
     x->fault = FAULT_BODY_TOO_LARGE;
     return exchange_fail(x);

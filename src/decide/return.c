@@ -32,18 +32,22 @@ static bool set_return(struct conf_call *call, void *field)
             return conf_refuse(call, 1, "invalid return code \"0\"");
         return conf_count(call) < 3 || template_compile(call, 2, &line->text);
     }
-    if (conf_count(call) > 2 ||
-        !(span_starts(first, "http://") || span_starts(first, "https://") || span_starts(first, "$scheme")))
-        return conf_refuse(call, 1, "invalid return code \"%s\"", arena_cstr(conf_arena(call), first));
+    if (conf_count(call) > 2 || !(span_starts(first, "http://") || span_starts(first, "https://") ||
+                                  span_starts(first, "$scheme")))
+        return conf_refuse(call, 1, "invalid return code \"%s\"",
+                           arena_cstr(conf_arena(call), first));
     line->status = 302;
     return template_compile(call, 1, &line->text);
 }
 
-static const struct conf_type return_type = { .set = set_return, .size = sizeof(struct return_line), .many = true };
+static const struct conf_type return_type = { .set = set_return,
+                                              .size = sizeof(struct return_line),
+                                              .many = true };
 
 static const struct directive directives[] = {
-    { "return", CTX_SERVER | CTX_LOCATION, 1, 2, &return_type, offsetof(struct return_settings, line), NULL,
-      NONE, "answer with a status, a text or a redirect", 0, NULL },
+    { "return", CTX_SERVER | CTX_LOCATION, 1, 2, &return_type,
+      offsetof(struct return_settings, line), NULL, NONE,
+      "answer with a status, a text or a redirect", 0, NULL },
     {},
 };
 
@@ -60,7 +64,8 @@ static enum verdict answer(struct exchange *x, const void *settings)
         return exchange_redirect(x, status, template_value(x, &line->text));
     if (status >= 400 && !line->text.is_set)
         return exchange_refuse(x, status, NULL);
-    return exchange_answer(x, status, core_type_of(x->core, x->request.uri), template_value(x, &line->text));
+    return exchange_answer(x, status, core_type_of(x->core, x->request.uri),
+                           template_value(x, &line->text));
 }
 
 static const struct hook hooks[] = {

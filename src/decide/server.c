@@ -1,5 +1,6 @@
-/* Servers by name (nginx-semantics 3.2): each listener has one table of the exact names of its servers; an
- * unknown name, or none, is the default server's. Tables lie in the generation arena. */
+/* Servers by name (nginx-semantics 3.2): each listener has one table of the exact names of its
+ * servers; an unknown name, or none, is the default server's. Tables lie in the generation
+ * arena. */
 #include "decide/server.h"
 
 #include "base/hash.h"
@@ -41,7 +42,10 @@ static bool add_name(struct conf_call *call, struct conf_list *names, unsigned w
     struct server_name name = { .place = conf_place(call, word) };
 
     if (span_find(text, '*') < text.len || span_starts(text, "~") || span_starts(text, "."))
-        return conf_refuse(call, word, "server name \"%s\": wildcards and regular expressions are known, not supported yet", lower);
+        return conf_refuse(
+            call, word,
+            "server name \"%s\": wildcards and regular expressions are known, not supported yet",
+            lower);
     for (char *c = lower; *c != '\0'; c++)
         *c = ascii_lower(*c);
     name.name = (struct span){ lower, text.len };
@@ -71,12 +75,12 @@ static const struct conf_type names_type = { .set = set_names,
 static const struct directive directives[] = {
     { "server", CTX_HTTP, 0, 0, &server_block, 0, NULL, NONE, "a server that clients ask by name",
       CTX_SERVER, NULL },
-    { "server_name", CTX_SERVER, 1, ANY_ARGS, &names_type, offsetof(struct server_settings, names), NULL,
-      NONE, "the names of a server", 0, NULL },
+    { "server_name", CTX_SERVER, 1, ANY_ARGS, &names_type, offsetof(struct server_settings, names),
+      NULL, NONE, "the names of a server", 0, NULL },
     {},
 };
 
-/* --- the table of a listener ------------------------------------------------------------------- */
+/* --- the table of a listener ---------------------------------------------------------------- */
 
 static struct names_entry *slot_of(const struct names_table *t, struct span name)
 {
@@ -95,7 +99,8 @@ static const struct conf_block *find(const struct listener *l, struct span host)
     return found != NULL ? found : l->fallback;
 }
 
-static const struct server_settings *names_of(const struct generation *g, const struct conf_block *b)
+static const struct server_settings *names_of(const struct generation *g,
+                                              const struct conf_block *b)
 {
     return settings_in(b, module_index(g, &server_module));
 }
@@ -110,8 +115,8 @@ static uint32_t count_names(const struct generation *g, const struct listener *l
     return count;
 }
 
-static void add_names(struct generation *g, struct conf *conf, struct listener *l, struct names_table *t,
-                      const struct conf_block *block)
+static void add_names(struct generation *g, struct conf *conf, struct listener *l,
+                      struct names_table *t, const struct conf_block *block)
 {
     const struct server_settings *own = names_of(g, block);
     const struct server_name *names = own->names.items;

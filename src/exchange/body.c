@@ -1,5 +1,5 @@
-/* A request's body, read whole before it is sent on. Small ones stay in memory; the rest goes to a file
- * that has no name. Owned by the exchange. */
+/* A request's body, read whole before it is sent on. Small ones stay in memory; the rest goes to a
+ * file that has no name. Owned by the exchange. */
 #include "exchange/body.h"
 
 #include "base/os.h"
@@ -52,7 +52,7 @@ static bool add(struct exchange *x, struct body *b, struct span bytes)
     b->length += bytes.len;
     if (limit != 0 && b->length > limit) {
         x->fault = FAULT_BODY_TOO_LARGE;
-        exchange_log(x, LEVEL_ERROR, 0, "client intended to send too large chunked body: %llu bytes",
+        exchange_log(x, LEVEL_INFO, 0, "client intended to send too large chunked body: %llu bytes",
                      (unsigned long long)b->length);
         return false;
     }

@@ -11,9 +11,11 @@ struct body {
     uint64_t length;
 };
 
-/* On x's fiber. Not IO_OK: x->fault says why (too large, malformed, timeout, gone). Sets x->body. */
+/* On x's fiber. Not IO_OK: x->fault says why (too large, malformed, timeout, gone). Sets
+ * x->body. */
 enum io body_spool(struct exchange *x);
-/* The piece at `at`: `ret` is good until the next call; `block` (BLOCK_SIZE bytes) is used for bytes from the file. IO_EOF: none left. */
+/* The piece at `at`: `ret` is good until the next call; `block` (BLOCK_SIZE bytes) is used for
+ * bytes from the file. IO_EOF: none left. */
 enum io body_piece(const struct body *b, uint64_t at, char *block, struct span *ret);
 void body_done(struct body *b);
 

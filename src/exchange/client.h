@@ -14,19 +14,23 @@ struct client {
 };
 
 struct client_ops {
-    /* Fills x->request. IO_OK also for a malformed head: then x->response.status is preset. IO_EOF: nothing was asked. */
+    /* Fills x->request. IO_OK also for a malformed head: then x->response.status is preset. IO_EOF:
+     * nothing was asked. */
     enum io (*read_head)(struct client *c);
-    /* The request's body, piece by piece; IO_EOF at its end. Sends 100 Continue if that is waited for. IO_FAILED: malformed or cut;
-     * x->fault says which. */
+    /* The request's body, piece by piece; IO_EOF at its end. Sends 100 Continue if that is waited
+     * for. IO_FAILED: malformed or cut; x->fault says which. */
     enum io (*read_body)(struct client *c, struct part *ret);
     enum io (*send_head)(struct client *c); /* held back: leaves with the first part, or at flush */
     enum io (*flush)(struct client *c);
-    enum io (*send_part)(struct client *c, const struct part *p); /* p->last: the end leaves with it */
+    enum io (*send_part)(struct client *c,
+                         const struct part *p); /* p->last: the end leaves with it */
     enum io (*send_end)(struct client *c);
-    enum io (*send_interim)(struct client *c, unsigned status, const struct fields *fields); /* 103 */
+    enum io (*send_interim)(struct client *c, unsigned status,
+                            const struct fields *fields); /* 103 */
     /* Cancels the running fiber when the client hangs up; off again by `on` false. */
     void (*watch)(struct client *c, bool on);
-    /* Gives the connection up to a tunnel, with what was already read (unread) in it. NULL: it cannot. */
+    /* Gives the connection up to a tunnel, with what was already read (unread) in it. NULL: it
+     * cannot. */
     struct conn *(*take)(struct client *c, void (**ret_on_closed)(void *arg), void **ret_arg);
     /* The connection under it, for facts (addresses, TLS) only; NULL: none. */
     const struct conn *(*conn)(const struct client *c);

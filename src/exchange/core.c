@@ -9,7 +9,10 @@
 #include "exchange/request_variables.h"
 #include "exchange/types.h"
 
-enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD, LISTENING = CTX_HTTP | CTX_SERVER | CTX_FORWARD };
+enum {
+    ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD,
+    LISTENING = CTX_HTTP | CTX_SERVER | CTX_FORWARD
+};
 
 #define FIELD(name) offsetof(struct core_settings, name)
 
@@ -24,15 +27,18 @@ static bool set_keepalive(struct conf_call *call, void *field)
     uint64_t header = 0;
 
     if (!conf_read_time(conf_word(call, 1), &own->keepalive_timeout))
-        return conf_refuse(call, 1, "invalid value \"%s\"", arena_cstr(conf_arena(call), conf_word(call, 1)));
+        return conf_refuse(call, 1, "invalid value \"%s\"",
+                           arena_cstr(conf_arena(call), conf_word(call, 1)));
     if (conf_count(call) > 2 && !conf_read_time(conf_word(call, 2), &header))
-        return conf_refuse(call, 2, "invalid value \"%s\"", arena_cstr(conf_arena(call), conf_word(call, 2)));
+        return conf_refuse(call, 2, "invalid value \"%s\"",
+                           arena_cstr(conf_arena(call), conf_word(call, 2)));
     own->keepalive_header = header / 1000;
     return true;
 }
 
 /* Two neighbours in the settings, set and inherited together. */
-static const struct conf_type keepalive_pair = { .set = set_keepalive, .size = 2 * sizeof(uint64_t) };
+static const struct conf_type keepalive_pair = { .set = set_keepalive,
+                                                 .size = 2 * sizeof(uint64_t) };
 _Static_assert(offsetof(struct core_settings, keepalive_header) ==
                    offsetof(struct core_settings, keepalive_timeout) + sizeof(uint64_t),
                "inherited as one");
@@ -46,9 +52,10 @@ static bool open_http(struct conf_call *call, void *field)
 static const struct conf_type http_block = { .set = open_http };
 
 static const struct directive directives[] = {
-    { "http", CTX_MAIN, 0, 0, &http_block, 0, NULL, NONE, "settings of all servers", CTX_HTTP, NULL },
-    { "client_header_timeout", LISTENING, 1, 1, &conf_time, FIELD(client_header_timeout), "60s", WHOLE,
-      "for the whole head of a request", 0, NULL },
+    { "http", CTX_MAIN, 0, 0, &http_block, 0, NULL, NONE, "settings of all servers", CTX_HTTP,
+      NULL },
+    { "client_header_timeout", LISTENING, 1, 1, &conf_time, FIELD(client_header_timeout), "60s",
+      WHOLE, "for the whole head of a request", 0, NULL },
     { "client_body_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(client_body_timeout), "60s", WHOLE,
       "between two reads of a request's body", 0, NULL },
     { "send_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(send_timeout), "60s", WHOLE,
@@ -59,22 +66,25 @@ static const struct directive directives[] = {
       "requests on one client connection", 0, &at_least_one },
     { "keepalive_time", ANYWHERE, 1, 1, &conf_time, FIELD(keepalive_time), "1h", WHOLE,
       "age after which a client connection is not kept", 0, NULL },
-    { "client_max_body_size", ANYWHERE, 1, 1, &conf_offset, FIELD(client_max_body_size), "1m", WHOLE,
-      "largest request body; 0: no limit", 0, NULL },
-    { "client_body_buffer_size", ANYWHERE, 1, 1, &conf_size, FIELD(client_body_buffer_size), "16k", WHOLE,
-      "request body in memory; the rest goes to a file", 0, NULL },
-    { "client_header_buffer_size", LISTENING, 1, 1, &conf_size, FIELD(client_header_buffer_size), "1k",
-      WHOLE, "longest request line or header line, if it is more than a large buffer", 0, NULL },
-    { "large_client_header_buffers", LISTENING, 2, 2, &conf_buffers, FIELD(large_client_header_buffers),
-      "4 8k", WHOLE, "number and size: a line must fit in one, a head in all", 0, NULL },
+    { "client_max_body_size", ANYWHERE, 1, 1, &conf_offset, FIELD(client_max_body_size), "1m",
+      WHOLE, "largest request body; 0: no limit", 0, NULL },
+    { "client_body_buffer_size", ANYWHERE, 1, 1, &conf_size, FIELD(client_body_buffer_size), "16k",
+      WHOLE, "request body in memory; the rest goes to a file", 0, NULL },
+    { "client_header_buffer_size", LISTENING, 1, 1, &conf_size, FIELD(client_header_buffer_size),
+      "1k", WHOLE, "longest request line or header line, if it is more than a large buffer", 0,
+      NULL },
+    { "large_client_header_buffers", LISTENING, 2, 2, &conf_buffers,
+      FIELD(large_client_header_buffers), "4 8k", WHOLE,
+      "number and size: a line must fit in one, a head in all", 0, NULL },
     { "max_headers", LISTENING, 1, 1, &conf_number, FIELD(max_headers), "1000", WHOLE,
       "most header lines of a request", 0, &header_count },
     { "client_body_temp_path", ANYWHERE, 1, 4, &conf_path, FIELD(client_body_temp_path),
-      "client_body_temp", WHOLE, "folder of request bodies that are too large for memory", 0, NULL },
+      "client_body_temp", WHOLE, "folder of request bodies that are too large for memory", 0,
+      NULL },
     { "server_tokens", ANYWHERE, 1, 1, &conf_choice, FIELD(server_tokens), "on", WHOLE,
       "say our version in Server and on pages", 0, tokens },
-    { "ignore_invalid_headers", LISTENING, 1, 1, &conf_flag, FIELD(names.ignore_invalid), "on", WHOLE,
-      "drop header fields with odd names", 0, NULL },
+    { "ignore_invalid_headers", LISTENING, 1, 1, &conf_flag, FIELD(names.ignore_invalid), "on",
+      WHOLE, "drop header fields with odd names", 0, NULL },
     { "underscores_in_headers", LISTENING, 1, 1, &conf_flag, FIELD(names.underscores), "off", WHOLE,
       "names of header fields may hold underscores", 0, NULL },
     { "merge_slashes", CTX_HTTP | CTX_SERVER, 1, 1, &conf_flag, FIELD(merge_slashes), "on", WHOLE,
@@ -83,8 +93,8 @@ static const struct directive directives[] = {
       "redirects of ours carry scheme and host", 0, NULL },
     { "port_in_redirect", ANYWHERE, 1, 1, &conf_flag, FIELD(redirects.port), "on", WHOLE,
       "and the port", 0, NULL },
-    { "server_name_in_redirect", ANYWHERE, 1, 1, &conf_flag, FIELD(server_name_in_redirect), "off", WHOLE,
-      "redirects of ours name the server as configured", 0, NULL },
+    { "server_name_in_redirect", ANYWHERE, 1, 1, &conf_flag, FIELD(server_name_in_redirect), "off",
+      WHOLE, "redirects of ours name the server as configured", 0, NULL },
     { "tcp_nodelay", ANYWHERE, 1, 1, &conf_flag, FIELD(tcp.nodelay), "on", WHOLE,
       "send small pieces at once", 0, NULL },
     { "tcp_nopush", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE,
@@ -99,16 +109,26 @@ static const struct directive directives[] = {
       "media type of files with an unknown extension", 0, NULL },
     { "types", CTX_HTTP | CTX_SERVER | CTX_LOCATION, 0, 0, &types_block, FIELD(types), NULL, WHOLE,
       "media types by extension", CTX_RAW, NULL },
-    { "types_hash_max_size", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0, NULL },
-    { "types_hash_bucket_size", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0, NULL },
-    { "server_names_hash_max_size", CTX_HTTP, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0, NULL },
-    { "server_names_hash_bucket_size", CTX_HTTP, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0, NULL },
-    { "variables_hash_max_size", CTX_HTTP, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0, NULL },
-    { "variables_hash_bucket_size", CTX_HTTP, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0, NULL },
-    { "connection_pool_size", CTX_HTTP | CTX_SERVER, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0, NULL },
-    { "request_pool_size", CTX_HTTP | CTX_SERVER, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0, NULL },
-    { "sendfile_max_chunk", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE, "a turn is always bounded", 0, NULL },
-    { "postpone_output", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE, "output leaves when nothing more is at hand", 0, NULL },
+    { "types_hash_max_size", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0,
+      NULL },
+    { "types_hash_bucket_size", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0,
+      NULL },
+    { "server_names_hash_max_size", CTX_HTTP, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0,
+      NULL },
+    { "server_names_hash_bucket_size", CTX_HTTP, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself",
+      0, NULL },
+    { "variables_hash_max_size", CTX_HTTP, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0,
+      NULL },
+    { "variables_hash_bucket_size", CTX_HTTP, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself", 0,
+      NULL },
+    { "connection_pool_size", CTX_HTTP | CTX_SERVER, 1, 1, &conf_nothing, 0, NULL, NONE,
+      "sizes itself", 0, NULL },
+    { "request_pool_size", CTX_HTTP | CTX_SERVER, 1, 1, &conf_nothing, 0, NULL, NONE,
+      "sizes itself", 0, NULL },
+    { "sendfile_max_chunk", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE,
+      "a turn is always bounded", 0, NULL },
+    { "postpone_output", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE,
+      "output leaves when nothing more is at hand", 0, NULL },
     { "send_lowat", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
     {},
 };
@@ -127,7 +147,8 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
     struct generation *g = conf_user_of(conf);
 
     (void)block;
-    generation_list_add(g, &g->folders, &own->client_body_temp_path, sizeof(own->client_body_temp_path));
+    generation_list_add(g, &g->folders, &own->client_body_temp_path,
+                        sizeof(own->client_body_temp_path));
     return true;
 }
 

@@ -5,8 +5,8 @@
 #include "conf/types.h"
 #include "exchange/module.h"
 
-/* Settings that several rooms ask for; x->core is always that of the block in force. The module `core` stands
- * first in run/modules.h: its settings have index 0. */
+/* Settings that several rooms ask for; x->core is always that of the block in force. The module
+ * `core` stands first in run/modules.h: its settings have index 0. */
 struct core_settings {
     uint64_t client_header_timeout; /* ms, all times */
     uint64_t client_body_timeout;
@@ -22,7 +22,7 @@ struct core_settings {
     uint64_t max_headers;
     struct span client_body_temp_path;
     unsigned server_tokens; /* 0 off, 1 on, 2 build */
-    struct core_names { /* of header fields */
+    struct core_names {     /* of header fields */
         bool ignore_invalid, underscores;
     } names;
     struct core_redirects { /* absolute_redirect, port_in_redirect */

@@ -3,16 +3,29 @@
 
 #include "conf/directive.h"
 
-/* Every decision leaves a trace: what was decided, how, and the place in the configuration that made it so.
- * A ring of 16 entries of 16 bytes; the first 4 and the last 12 stay. */
-enum decided { DECIDED_LISTENER, DECIDED_SERVER, DECIDED_LOCATION, DECIDED_RETURN, DECIDED_RULE, DECIDED_FLOOR,
-               DECIDED_LIMIT, DECIDED_INDEX, DECIDED_UPSTREAM, DECIDED_PEER, DECIDED_RETRY, DECIDED_SOURCE, DECIDED_WHATS };
+/* Every decision leaves a trace: what was decided, how, and the place in the configuration that
+ * made it so. A ring of 16 entries of 16 bytes; the first 4 and the last 12 stay. */
+enum decided {
+    DECIDED_LISTENER,
+    DECIDED_SERVER,
+    DECIDED_LOCATION,
+    DECIDED_RETURN,
+    DECIDED_RULE,
+    DECIDED_FLOOR,
+    DECIDED_LIMIT,
+    DECIDED_INDEX,
+    DECIDED_UPSTREAM,
+    DECIDED_PEER,
+    DECIDED_RETRY,
+    DECIDED_SOURCE,
+    DECIDED_WHATS
+};
 
 struct decision {
     uint32_t line;
     uint16_t file;
-    uint8_t what;    /* enum decided */
-    uint8_t verdict; /* enum verdict */
+    uint8_t what;       /* enum decided */
+    uint8_t verdict;    /* enum verdict */
     const char *detail; /* ended by zero; generation arena or constant; NULL: none */
 };
 

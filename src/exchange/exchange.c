@@ -16,8 +16,8 @@ static enum verdict hooks_run(struct exchange *x, enum phase phase)
 {
     const struct generation *g = x->generation;
 
-    for (unsigned i = 0; i < g->hook_count[phase] && !x->redirected; i++) {
-        const struct hook_entry *entry = &g->hooks[phase][i];
+    for (unsigned i = 0; i < g->index.hook_count[phase] && !x->redirected; i++) {
+        const struct hook_entry *entry = &g->index.hooks[phase][i];
         enum verdict verdict = entry->hook->run(x, settings_in(x->block, entry->module));
 
         if (verdict == ANSWER || verdict == REFUSE)
@@ -26,7 +26,8 @@ static enum verdict hooks_run(struct exchange *x, enum phase phase)
     return NEXT;
 }
 
-/* From `first` on. Afterwards a source is set, or the exchange is redirected, or nobody is left to answer. */
+/* From `first` on. Afterwards a source is set, or the exchange is redirected, or nobody is left to
+ * answer. */
 static enum verdict phases_run(struct exchange *x, enum phase first)
 {
     for (enum phase phase = first; phase <= PHASE_CONTENT && !x->redirected; phase++) {
@@ -41,8 +42,8 @@ static enum verdict phases_run(struct exchange *x, enum phase first)
 }
 
 /* Decides and fetches the answer's head; once more for each internal redirect (index, later
- * error_page, X-Accel-Redirect ...). Afterwards `x->source` is set and its head is in `x->response`,
- * or `x->source` is NULL and nobody is left to be answered. */
+ * error_page, X-Accel-Redirect ...). Afterwards `x->source` is set and its head is in
+ * `x->response`, or `x->source` is NULL and nobody is left to be answered. */
 static void settle(struct exchange *x)
 {
     enum phase first = PHASE_POST_READ;
@@ -75,9 +76,9 @@ static void filters_wrap(struct exchange *x)
 {
     const struct generation *g = x->generation;
 
-    for (unsigned i = 0; i < g->filter_count; i++) {
-        const struct filter *filter = g->modules[g->filters[i]]->filter;
-        const void *settings = settings_in(x->block, g->filters[i]);
+    for (unsigned i = 0; i < g->index.filter_count; i++) {
+        const struct filter *filter = g->modules[g->index.filters[i]]->filter;
+        const void *settings = settings_in(x->block, g->index.filters[i]);
 
         if (filter->wants(x, settings) && filter->wrap != NULL)
             x->source = filter->wrap(x, settings, x->source);
@@ -96,8 +97,9 @@ static enum io relay(struct exchange *x)
     while (io == IO_OK) {
         struct part part; /* good until the next read */
 
-        if (from->ready != NULL && !from->ready(x->source)) /* before a read that would wait nothing */
-            io = to->flush(x->client);                      /* stays behind: events arrive one by one */
+        if (from->ready != NULL &&
+            !from->ready(x->source))   /* before a read that would wait nothing */
+            io = to->flush(x->client); /* stays behind: events arrive one by one */
         if (io == IO_OK)
             io = from->read(x->source, &part);
         if (io == IO_EOF)
@@ -141,8 +143,8 @@ static void run_loggers(struct exchange *x)
 {
     const struct generation *g = x->generation;
 
-    for (unsigned i = 0; i < g->logger_count; i++)
-        g->modules[g->loggers[i]]->log(x, settings_in(x->block, g->loggers[i]));
+    for (unsigned i = 0; i < g->index.logger_count; i++)
+        g->modules[g->index.loggers[i]]->log(x, settings_in(x->block, g->index.loggers[i]));
 }
 
 void exchange_end(struct exchange *x, enum io io)

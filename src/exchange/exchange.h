@@ -12,8 +12,19 @@
 
 /* One request and its answer: what every room works on. Its life is exchange_run, on one page. */
 
-enum method { METHOD_OTHER, METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_OPTIONS,
-              METHOD_PATCH, METHOD_TRACE, METHOD_CONNECT, METHOD_LOCK };
+enum method {
+    METHOD_OTHER,
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_PATCH,
+    METHOD_TRACE,
+    METHOD_CONNECT,
+    METHOD_LOCK
+};
 
 struct request {
     struct span method;
@@ -22,13 +33,14 @@ struct request {
     struct span target; /* raw, for $request_uri; of an absolute-form the part from the path on */
     struct span uri;    /* $uri: decoded, normalised; changes with internal redirects */
     struct span args;   /* raw, without `?` */
-    struct span raw_path;  /* the path as it came, while `uri` still is what was asked for; else empty */
+    struct span
+        raw_path; /* the path as it came, while `uri` still is what was asked for; else empty */
     struct span authority; /* the host as asked: absolute-form's, else Host, as sent with port */
     struct span host;      /* lower case, without port; empty: none */
     uint16_t port;         /* in Host or the target; 0: none */
     uint8_t minor;
-    bool escaped; /* the path held `%` or `+` */
-    bool expects; /* waits for 100 Continue */
+    bool escaped;       /* the path held `%` or `+` */
+    bool expects;       /* waits for 100 Continue */
     struct span scheme; /* of an absolute-form target; else empty */
     enum framing framing;
     uint64_t length;
@@ -39,14 +51,14 @@ struct request {
 struct response {
     uint16_t status; /* 0: not yet known */
     bool accept_ranges;
-    bool own_location; /* Location is a path of ours made absolute */
+    bool own_location;  /* Location is a path of ours made absolute */
     struct span reason; /* empty: the standard one */
     struct fields fields;
-    uint64_t length;     /* LENGTH_UNKNOWN: until the source ends */
+    uint64_t length;       /* LENGTH_UNKNOWN: until the source ends */
     int64_t last_modified; /* seconds; -1: unknown */
-    uint64_t head_sent;  /* bytes handed to the kernel */
-    uint64_t body_sent;  /* chunk framing counts */
-    uint64_t sent;       /* both */
+    uint64_t head_sent;    /* bytes handed to the kernel */
+    uint64_t body_sent;    /* chunk framing counts */
+    uint64_t sent;         /* both */
 };
 #define LENGTH_UNKNOWN UINT64_MAX
 
@@ -71,8 +83,8 @@ struct exchange {
     struct source *source;
     struct arena arena;
     const struct listener *listener;
-    const struct conf_block *server; /* the server or forward block */
-    const struct conf_block *block;  /* in force: location, server or forward block */
+    const struct conf_block *server;  /* the server or forward block */
+    const struct conf_block *block;   /* in force: location, server or forward block */
     const struct core_settings *core; /* of `block` */
     struct request request;
     struct response response;
@@ -85,7 +97,7 @@ struct exchange {
     uint64_t started;    /* ms, loop's clock: first byte read */
     struct decisions decisions;
     struct note *notes;
-    struct body *body;  /* the request's, once spooled */
+    struct body *body; /* the request's, once spooled */
     enum fault fault;
     bool redirected; /* restart the phases */
     bool keep_alive;
@@ -93,29 +105,35 @@ struct exchange {
 
 /* A malformed head is IO_OK with `x->response.status` preset: the log sees it. Ends `x`. */
 enum after exchange_run(struct exchange *x);
-/* For a tunnel: called when its pump has ended; else exchange_run calls it. Runs the loggers, closes the source. */
+/* For a tunnel: called when its pump has ended; else exchange_run calls it. Runs the loggers,
+ * closes the source. */
 void exchange_end(struct exchange *x, enum io io);
 
-/* Taken from the worker's pool, zeroed but for its arena; with a reference to the worker's generation. NULL: over the budget. */
+/* Taken from the worker's pool, zeroed but for its arena; with a reference to the worker's
+ * generation. NULL: over the budget. */
 struct exchange *exchange_new(struct worker *w, struct client *client);
 void exchange_pool_free(struct worker *w);
 
-/* Key of a note whose value is a `struct span *`: one sentence that pages of ours show, escaped: which rule decided. */
+/* Key of a note whose value is a `struct span *`: one sentence that pages of ours show, escaped:
+ * which rule decided. */
 extern const char exchange_explanation_key;
 /* Key of a note whose value is the peer being asked (a string), for the error log. */
 extern const char exchange_peer_key;
 
 /* Sets the source and closes the one before it. */
 void exchange_source(struct exchange *x, struct source *s);
-/* Sets a page of our own as source: an error with its status. `why` goes to the error log (client faults at info) if not NULL. */
+/* Sets a page of our own as source: an error with its status. `why` goes to the error log (client
+ * faults at info) if not NULL. */
 enum verdict exchange_refuse(struct exchange *x, unsigned status, const char *why);
 /* The same by x->fault. */
 enum verdict exchange_fail(struct exchange *x);
 /* A body of our own: `type` may be empty. */
-enum verdict exchange_answer(struct exchange *x, unsigned status, struct span type, struct span body);
+enum verdict exchange_answer(struct exchange *x, unsigned status, struct span type,
+                             struct span body);
 /* 301 302 303 307 308 with this Location (a leading `/` becomes absolute). */
 enum verdict exchange_redirect(struct exchange *x, unsigned status, struct span location);
-/* Phases start again with this path (normalised) and args: index, error_page ... The method stays. */
+/* Phases start again with this path (normalised) and args: index, error_page ... The method
+ * stays. */
 enum verdict exchange_restart(struct exchange *x, struct span uri, struct span args);
 /* Puts a block in force. */
 void exchange_enter(struct exchange *x, const struct conf_block *block);
@@ -126,7 +144,8 @@ void exchange_keep(struct exchange *x, const void *key, void *value);
 /* Asks the hooks of PHASE_DIAL; the `may` of dial(). */
 bool exchange_may_dial(void *x, const struct address *candidate);
 
-void decided(struct exchange *x, enum decided what, enum verdict verdict, struct place place, const char *detail);
+void decided(struct exchange *x, enum decided what, enum verdict verdict, struct place place,
+             const char *detail);
 
 /* A record in the error log with the exchange's context (client, server, request ...). */
 void exchange_log(struct exchange *x, enum level level, int error, const char *format, ...)
@@ -142,13 +161,16 @@ static inline uint64_t deadline_in(const struct exchange *x, uint64_t ms)
     return exchange_now(x) + ms;
 }
 
-/* A path of ours as an absolute URL: scheme, host and port as the client reached us (nginx-semantics 3.4). */
+/* A path of ours as an absolute URL: scheme, host and port as the client reached us
+ * (nginx-semantics 3.4). */
 struct span exchange_absolute(struct exchange *x, struct span path);
 bool exchange_is_secure(const struct exchange *x); /* the client came over TLS */
 bool exchange_is_forward(const struct exchange *x);
 bool response_has_no_body(const struct exchange *x); /* HEAD, 1xx, 204, 304 */
-const char *status_reason(unsigned status); /* "Not Found"; unknown: "" */
-struct field *response_add(struct exchange *x, const char *name, struct span value); /* FROM_US; value must live as long as x */
-bool is_safe_to_retry(enum method method); /* idempotent (RFC 9110 9.2.2), without POST, PATCH, LOCK as NGINX */
+const char *status_reason(unsigned status);          /* "Not Found"; unknown: "" */
+struct field *response_add(struct exchange *x, const char *name,
+                           struct span value); /* FROM_US; value must live as long as x */
+bool is_safe_to_retry(
+    enum method method); /* idempotent (RFC 9110 9.2.2), without POST, PATCH, LOCK as NGINX */
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-/* Why an exchange failed, named after the error types of RFC 9209 2.3. Set where the cause is known; one table
- * (fault.c) makes status, Proxy-Status and SOCKS reply of it. */
+/* Why an exchange failed, named after the error types of RFC 9209 2.3. Set where the cause is
+ * known; one table (fault.c) makes status, Proxy-Status and SOCKS reply of it. */
 enum fault {
     FAULT_NONE,
     FAULT_DNS_TIMEOUT,

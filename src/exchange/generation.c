@@ -1,4 +1,5 @@
-/* The tree of settings as a counted object, and the tables by which an exchange finds its way in it. */
+/* The tree of settings as a counted object, and the tables by which an exchange finds its way in
+ * it. */
 #include "exchange/generation.h"
 
 #include "exchange/worker.h"
@@ -6,34 +7,35 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-static void index_hooks(struct generation *g, enum phase phase)
+/* Notes the hooks of a phase, in the order of the modules; NULL: only counts them. */
+static unsigned gather_hooks(const struct generation *g, enum phase phase, struct hook_entry *ret)
 {
     unsigned count = 0;
 
-    for (unsigned pass = 0; pass < 2; pass++) {
-        count = 0;
-        for (unsigned m = 0; m < g->module_count; m++) {
-            for (const struct hook *h = g->modules[m]->hooks; h != NULL && h->run != NULL; h++) {
-                if (h->phase != phase)
-                    continue;
-                if (pass == 1)
-                    g->hooks[phase][count] = (struct hook_entry){ h, m };
-                count++;
-            }
-        }
-        if (pass == 0)
-            g->hooks[phase] = arena_alloc(&g->arena, sizeof(struct hook_entry) * (count + 1));
-    }
-    g->hook_count[phase] = count;
+    for (unsigned m = 0; m < g->module_count; m++)
+        for (const struct hook *h = g->modules[m]->hooks; h != NULL && h->run != NULL; h++)
+            if (h->phase == phase && ret != NULL)
+                ret[count++] = (struct hook_entry){ h, m };
+            else
+                count += h->phase == phase;
+    return count;
+}
+
+static void index_hooks(struct generation *g, enum phase phase)
+{
+    unsigned count = gather_hooks(g, phase, NULL);
+
+    g->index.hooks[phase] = arena_alloc(&g->arena, sizeof(struct hook_entry) * (count + 1));
+    g->index.hook_count[phase] = gather_hooks(g, phase, g->index.hooks[phase]);
 }
 
 static void index_filters(struct generation *g)
 {
-    g->filters = arena_alloc(&g->arena, sizeof(unsigned) * (g->module_count + 1));
+    g->index.filters = arena_alloc(&g->arena, sizeof(unsigned) * (g->module_count + 1));
     for (enum filter_slot slot = 0; slot < FILTER_SLOTS; slot++)
         for (unsigned m = 0; m < g->module_count; m++)
             if (g->modules[m]->filter != NULL && g->modules[m]->filter->slot == slot)
-                g->filters[g->filter_count++] = m;
+                g->index.filters[g->index.filter_count++] = m;
 }
 
 void generation_index_modules(struct generation *g)
@@ -41,10 +43,10 @@ void generation_index_modules(struct generation *g)
     for (enum phase phase = 0; phase < PHASES; phase++)
         index_hooks(g, phase);
     index_filters(g);
-    g->loggers = arena_alloc(&g->arena, sizeof(unsigned) * (g->module_count + 1));
+    g->index.loggers = arena_alloc(&g->arena, sizeof(unsigned) * (g->module_count + 1));
     for (unsigned m = 0; m < g->module_count; m++)
         if (g->modules[m]->log != NULL)
-            g->loggers[g->logger_count++] = m;
+            g->index.loggers[g->index.logger_count++] = m;
 }
 
 unsigned module_index(const struct generation *g, const struct module *m)
@@ -84,7 +86,8 @@ struct span place_file(const struct generation *g, struct place place)
     return place.file < g->file_names.len ? names[place.file] : (struct span){ NULL, 0 };
 }
 
-void generation_list_add(struct generation *g, struct conf_list *list, const void *item, size_t size)
+void generation_list_add(struct generation *g, struct conf_list *list, const void *item,
+                         size_t size)
 {
     if (list->len == list->room) {
         uint32_t room = list->room > 0 ? list->room * 2 : 8;

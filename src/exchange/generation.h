@@ -6,8 +6,8 @@
 #include "conf/call.h"
 #include "exchange/module.h"
 
-/* An immutable, counted tree of settings. Built from a bundle alone; each exchange holds a reference to the
- * one it began with; freed when its last exchange ends. */
+/* An immutable, counted tree of settings. Built from a bundle alone; each exchange holds a
+ * reference to the one it began with; freed when its last exchange ends. */
 
 /* What clients connect to: one group of servers, or one forward block. */
 struct listener {
@@ -15,17 +15,18 @@ struct listener {
     struct span text;       /* as shown: `*:80`, `127.0.0.1:8080` */
     struct place place;
     const struct conf_block *fallback; /* the default server, or the forward block */
-    /* The server for a host (lower case, no port); never NULL. Set by whoever knows names; NULL: always the fallback. */
+    /* The server for a host (lower case, no port); never NULL. Set by whoever knows names; NULL:
+     * always the fallback. */
     const struct conf_block *(*find)(const struct listener *l, struct span host);
-    const void *names;      /* find's */
+    const void *names;       /* find's */
     struct conf_list blocks; /* of const struct conf_block *: all on it, in the order of the file */
     struct listener *wildcard; /* shares this one's socket (`*:port`); NULL: a socket of its own */
-    uint32_t socket;        /* its number among the sockets */
+    uint32_t socket;           /* its number among the sockets */
     bool ssl;
     bool forward;
     int backlog, rcvbuf, sndbuf;
-    uint8_t ipv6only;       /* on unless said otherwise */
-    uint8_t options_given;  /* socket options were given at some place */
+    uint8_t ipv6only;      /* on unless said otherwise */
+    uint8_t options_given; /* socket options were given at some place */
 };
 
 struct hook_entry {
@@ -37,35 +38,40 @@ struct generation {
     uint32_t refs;
     uint32_t number; /* 1, 2 ... in this worker */
     struct arena arena;
-    struct span bundle; /* mapped; outlives the generation's readers of DER */
+    struct span bundle;    /* mapped; outlives the generation's readers of DER */
+    struct worker *worker; /* NULL while it is only checked */
     const struct module *const *modules;
     unsigned module_count;
+    struct generation_index { /* how an exchange finds its way */
+        struct hook_entry *hooks[PHASES];
+        unsigned hook_count[PHASES];
+        unsigned *filters; /* indexes of modules with a filter, by slot */
+        unsigned filter_count;
+        unsigned *loggers; /* indexes of modules with log */
+        unsigned logger_count;
+    } index;
     struct conf_block *top;
-    struct conf_list listeners; /* of struct listener * */
-    struct conf_list servers;   /* of struct conf_block *: server and forward blocks, in the order of the file */
-    struct hook_entry *hooks[PHASES];
-    unsigned hook_count[PHASES];
-    unsigned *filters; /* indexes of modules with a filter, by slot */
-    unsigned filter_count;
-    unsigned *loggers; /* indexes of modules with log */
-    unsigned logger_count;
-    struct conf_list variables; /* of struct variable_entry: sorted */
+    struct conf_list listeners;  /* of struct listener * */
+    struct conf_list servers;    /* of struct conf_block *: server and forward blocks, in order */
     struct conf_list file_names; /* of struct span: for places */
-    struct span hosts, resolv_conf; /* the texts of /etc/hosts and /etc/resolv.conf; in the bundle */
-    struct resolver *resolver;   /* name servers of `resolver`, else the system's; NULL while only checked */
-    struct block_resolvers *forward_resolvers; /* fetch: one for each forward block */
-    uint32_t starting;           /* upstream names that are still being resolved */
-    struct worker *worker;       /* NULL while it is only checked */
-    struct conf_list folders;     /* of struct span: temporary ones, to be made before rights are dropped */
+    struct generation_dns {
+        struct span hosts, resolv_conf;            /* the system's files; in the bundle */
+        struct resolver *resolver;                 /* NULL while it is only checked */
+        struct block_resolvers *forward_resolvers; /* one for each forward block */
+    } dns;
+    uint32_t starting;            /* upstream names that are still being resolved */
+    struct conf_list folders;     /* of struct span: temporary ones, made with root's rights */
     struct conf_list log_paths;   /* of struct span: files whose folders are made, too */
     struct conf_list access_logs; /* log: of struct conf_list: the lists of all blocks */
-    struct root_handle *roots;   /* fetch: folders held open */
-    uint16_t forward_port;       /* of the first forward listener; 0: none */
+    struct root_handle *roots;    /* fetch: folders held open */
+    uint16_t forward_port;        /* of the first forward listener; 0: none */
 };
 
 /* Appends a copy of the item, in the generation arena. */
-void generation_list_add(struct generation *g, struct conf_list *list, const void *item, size_t size);
-/* A server or forward block, from its row's setter or its `listen`; once, however often it is said. */
+void generation_list_add(struct generation *g, struct conf_list *list, const void *item,
+                         size_t size);
+/* A server or forward block, from its row's setter or its `listen`; once, however often it is said.
+ */
 bool generation_serves(struct conf_call *call, struct conf_block *block);
 /* Builds from the top block's modules; part of run/generation.c's path. */
 void generation_index_modules(struct generation *g);

@@ -91,8 +91,8 @@ bool exchange_may_dial(void *arg, const struct address *candidate)
     struct exchange *x = arg;
     const struct generation *g = x->generation;
 
-    for (unsigned i = 0; i < g->hook_count[PHASE_DIAL]; i++) {
-        const struct hook_entry *entry = &g->hooks[PHASE_DIAL][i];
+    for (unsigned i = 0; i < g->index.hook_count[PHASE_DIAL]; i++) {
+        const struct hook_entry *entry = &g->index.hooks[PHASE_DIAL][i];
 
         if (entry->hook->on_candidate(x, candidate, settings_in(x->block, entry->module)) == REFUSE)
             return false;
@@ -115,9 +115,10 @@ void decided(struct exchange *x, enum decided what, enum verdict verdict, struct
              const char *detail)
 {
     struct decisions *d = &x->decisions;
-    unsigned slot = d->count < DECISIONS_KEPT
-                        ? d->count
-                        : DECISIONS_FIRST + (d->count - DECISIONS_FIRST) % (DECISIONS_KEPT - DECISIONS_FIRST);
+    unsigned slot =
+        d->count < DECISIONS_KEPT
+            ? d->count
+            : DECISIONS_FIRST + (d->count - DECISIONS_FIRST) % (DECISIONS_KEPT - DECISIONS_FIRST);
 
     d->at[slot] = (struct decision){ .line = place.line,
                                      .file = place.file,
@@ -125,6 +126,15 @@ void decided(struct exchange *x, enum decided what, enum verdict verdict, struct
                                      .verdict = (uint8_t)verdict,
                                      .detail = detail };
     d->count++;
+}
+
+/* The length of what stands before ` while `, or of all. */
+static size_t before_action(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] == ' ' && span_starts(span_from(text, i), " while "))
+            return i;
+    return text.len;
 }
 
 void exchange_log(struct exchange *x, enum level level, int error, const char *format, ...)
@@ -142,14 +152,13 @@ void exchange_log(struct exchange *x, enum level level, int error, const char *f
     log_context(x, &context);
     struct span view = buf_view(&context);
     /* NGINX's form: WHAT (ERRNO: REASON) while ACTION, client: ... */
-    const char *action = strstr(text, " while ");
-    size_t what = action != NULL ? (size_t)(action - text) : strlen(text);
+    size_t what = before_action(span_of(text));
     char reason[128] = "";
     if (error != 0)
         snprintf(reason, sizeof(reason), " (%d: %s)", error,
                  strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
-    errlog_write(x->worker->log, level, x->connection, 0, "%.*s%s%s%.*s", (int)what, text, reason, text + what,
-                 (int)view.len, view.at);
+    errlog_write(x->worker->log, level, x->connection, 0, "%.*s%s%s%.*s", (int)what, text, reason,
+                 text + what, (int)view.len, view.at);
     buf_done(&context);
 }
 

@@ -3,7 +3,8 @@
 
 #include "exchange/exchange.h"
 
-/* Appends `, client: A, server: S, request: "R", host: "H"`: what is known of the exchange, for the error log. */
+/* Appends `, client: A, server: S, request: "R", host: "H"`: what is known of the exchange, for the
+ * error log. */
 void log_context(const struct exchange *x, struct buf *out);
 
 #endif

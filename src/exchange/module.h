@@ -54,7 +54,8 @@ struct filter {
     enum filter_slot slot;
     /* Asked after the wrapper before it changed the head. It may change the head itself. */
     bool (*wants)(struct exchange *x, const void *settings);
-    /* The new outer source, which owns the inner one; never NULL. NULL as a function: `wants` has done all. */
+    /* The new outer source, which owns the inner one; never NULL. NULL as a function: `wants` has
+     * done all. */
     struct source *(*wrap)(struct exchange *x, const void *settings, struct source *inner);
 };
 
@@ -68,9 +69,11 @@ struct module {
     size_t settings_size;                                  /* zeroed, in the generation arena */
     void (*merge)(void *child, const void *parent);        /* only where the rows cannot say it */
     bool (*check)(struct conf *conf, struct conf_block *block, void *settings);
-    /* After everything is read and checked; `settings`: those of the top block. False: conf_complain said why. */
+    /* After everything is read and checked; `settings`: those of the top block. False:
+     * conf_complain said why. */
     bool (*init)(struct generation *g, struct conf *conf, void *settings);
-    /* In a worker, once the generation is whole and before it serves; and when its last exchange has ended. */
+    /* In a worker, once the generation is whole and before it serves; and when its last exchange
+     * has ended. */
     void (*start)(struct worker *w, struct generation *g, void *settings);
     void (*stop)(struct worker *w, struct generation *g, void *settings);
 };

@@ -1,4 +1,5 @@
-/* A client that is not there: what is left of a tunnel's exchange while its pump runs has this one. */
+/* A client that is not there: what is left of a tunnel's exchange while its pump runs has this one.
+ */
 #include "exchange/nobody.h"
 
 static enum io nobody_read_head(struct client *c)

@@ -1,6 +1,6 @@
-/* Answers that we make ourselves: errors, redirects, `return`, denials. The source behind them gives one
- * piece of memory. Bodies are NGINX's for the reverse face; the forward face answers by Accept
- * (forward-semantics 9), and everything that a peer chose is escaped. */
+/* Answers that we make ourselves: errors, redirects, `return`, denials. The source behind them
+ * gives one piece of memory. Bodies are NGINX's for the reverse face; the forward face answers by
+ * Accept (forward-semantics 9), and everything that a peer chose is escaped. */
 #include "exchange/core.h"
 #include "base/link.h"
 #include "exchange/exchange.h"
@@ -39,7 +39,9 @@ static void page_close(struct source *s)
     (void)s; /* lies in the exchange's arena */
 }
 
-static const struct source_ops page_ops = { .head = page_head, .read = page_read, .close = page_close };
+static const struct source_ops page_ops = { .head = page_head,
+                                            .read = page_read,
+                                            .close = page_close };
 
 static void set_page(struct exchange *x, struct span body)
 {
@@ -99,7 +101,9 @@ static void add_signature(const struct exchange *x, struct buf *out)
 /* Two titles of NGINX's pages that differ from its status line. */
 static const char *page_title(unsigned status)
 {
-    return status == 302 ? "Found" : status == 401 ? "Authorization Required" : status_reason(status);
+    return status == 302   ? "Found"
+           : status == 401 ? "Authorization Required"
+                           : status_reason(status);
 }
 
 static const char *special_reason(unsigned status)
@@ -242,8 +246,8 @@ static void answer_error(struct exchange *x, unsigned status)
 enum verdict exchange_refuse(struct exchange *x, unsigned status, const char *why)
 {
     if (why != NULL)
-        exchange_log(x, status >= 500 && status != 501 && status != 505 ? LEVEL_ERROR : LEVEL_INFO, 0,
-                     "%s", why);
+        exchange_log(x, status >= 500 && status != 501 && status != 505 ? LEVEL_ERROR : LEVEL_INFO,
+                     0, "%s", why);
     if (closes(status))
         x->keep_alive = false;
     if (status == 499 || status == 408 || status == 444) { /* nobody is left to be told */
@@ -263,7 +267,8 @@ enum verdict exchange_fail(struct exchange *x)
     return exchange_refuse(x, fault_row(x->fault)->status, NULL);
 }
 
-enum verdict exchange_answer(struct exchange *x, unsigned status, struct span type, struct span body)
+enum verdict exchange_answer(struct exchange *x, unsigned status, struct span type,
+                             struct span body)
 {
     start_response(x, status);
     if (type.len > 0)

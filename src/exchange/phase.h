@@ -1,9 +1,9 @@
 #ifndef EXCHANGE_PHASE_H
 #define EXCHANGE_PHASE_H
 
-/* The moments at which a hook may decide, in order. Three kinds, by what a hook is given: a connection
- * (ACCEPT, HELLO), a candidate address after resolution and before the connection (DIAL), the exchange
- * (all others). */
+/* The moments at which a hook may decide, in order. Three kinds, by what a hook is given: a
+ * connection (ACCEPT, HELLO), a candidate address after resolution and before the connection
+ * (DIAL), the exchange (all others). */
 enum phase {
     PHASE_ACCEPT,         /* a connection came, nothing was read */
     PHASE_HELLO,          /* its ClientHello was read */
@@ -22,8 +22,8 @@ enum phase {
     PHASES
 };
 
-/* What a hook says. NEXT: no opinion. PASS: I allow (`satisfy any` needs to know). After ANSWER (a source
- * is set) and REFUSE (exchange_refuse set one) no later hook runs. */
+/* What a hook says. NEXT: no opinion. PASS: I allow (`satisfy any` needs to know). After ANSWER (a
+ * source is set) and REFUSE (exchange_refuse set one) no later hook runs. */
 enum verdict { NEXT, PASS, ANSWER, REFUSE };
 
 #endif

@@ -1,4 +1,5 @@
-/* The variables of an exchange itself (nginx-semantics 10). Values that must be made live in its arena. */
+/* The variables of an exchange itself (nginx-semantics 10). Values that must be made live in its
+ * arena. */
 #include "exchange/request_variables.h"
 
 #include "base/random.h"
@@ -32,7 +33,8 @@ static bool decimal(struct exchange *x, uint64_t value, struct span *ret)
 static bool seconds(struct exchange *x, uint64_t ms, struct span *ret)
 {
     char *text = arena_alloc(&x->arena, 28);
-    int len = snprintf(text, 28, "%llu.%03u", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+    int len =
+        snprintf(text, 28, "%llu.%03u", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
 
     *ret = (struct span){ text, (size_t)len };
     return true;
@@ -149,12 +151,14 @@ GETTER(server_port)
 GETTER(binary_remote_addr)
 {
     UNUSED_ARG;
-    *ret = (struct span){ (const char *)x->client_address.ip, x->client_address.family == AF_INET ? 4 : 16 };
+    *ret = (struct span){ (const char *)x->client_address.ip,
+                          x->client_address.family == AF_INET ? 4 : 16 };
     return true;
 }
 
 /* All fields of the name, joined by `, ` (Cookie: `; `). */
-static bool joined(struct exchange *x, const struct fields *fields, struct span name, struct span *ret)
+static bool joined(struct exchange *x, const struct fields *fields, struct span name,
+                   struct span *ret)
 {
     const char *glue = span_is(name, "cookie") ? "; " : ", ";
     unsigned found = 0;
@@ -371,7 +375,8 @@ GETTER(remote_user)
     if (f == NULL || !span_starts_caseless(f->value, "basic "))
         return false;
     bool good = base64_decode(span_trim(span_from(f->value, 6)), &text) &&
-                span_cut(buf_view(&text), ':', &user, &password) && is_field_value(user) && user.len > 0;
+                span_cut(buf_view(&text), ':', &user, &password) && is_field_value(user) &&
+                user.len > 0;
     if (good)
         *ret = arena_copy(&x->arena, user);
     buf_done(&text);
@@ -406,15 +411,16 @@ GETTER(request_id)
 }
 
 static const char *const whats[DECIDED_WHATS] = {
-    [DECIDED_LISTENER] = "listener", [DECIDED_SERVER] = "server",     [DECIDED_LOCATION] = "location",
-    [DECIDED_RETURN] = "return",     [DECIDED_RULE] = "rule",         [DECIDED_FLOOR] = "floor",
-    [DECIDED_LIMIT] = "limit",       [DECIDED_INDEX] = "index",       [DECIDED_UPSTREAM] = "upstream",
-    [DECIDED_PEER] = "peer",         [DECIDED_RETRY] = "retry",       [DECIDED_SOURCE] = "source",
+    [DECIDED_LISTENER] = "listener", [DECIDED_SERVER] = "server", [DECIDED_LOCATION] = "location",
+    [DECIDED_RETURN] = "return",     [DECIDED_RULE] = "rule",     [DECIDED_FLOOR] = "floor",
+    [DECIDED_LIMIT] = "limit",       [DECIDED_INDEX] = "index",   [DECIDED_UPSTREAM] = "upstream",
+    [DECIDED_PEER] = "peer",         [DECIDED_RETRY] = "retry",   [DECIDED_SOURCE] = "source",
 };
 
 static void add_decision(const struct exchange *x, const struct decision *d, struct buf *out)
 {
-    struct span file = place_file(x->generation, (struct place){ .line = d->line, .file = d->file });
+    struct span file =
+        place_file(x->generation, (struct place){ .line = d->line, .file = d->file });
 
     if (out->len > 0)
         buf_adds(out, "; ");
@@ -449,7 +455,10 @@ GETTER(decided_by)
     return true;
 }
 
-#define ROW(name, help) { #name, false, get_##name, help }
+#define ROW(name, help)                \
+    {                                  \
+#        name, false, get_##name, help \
+    }
 
 const struct variable request_variables[] = {
     { "arg_", true, get_arg, "an argument of the query, raw" },

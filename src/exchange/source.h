@@ -3,18 +3,19 @@
 
 #include "net/conn.h"
 
-/* Where an answer comes from: file, origin, status page, tunnel, cache. A filter is a source wrapped
- * round a source; pulling gives back-pressure for nothing. */
+/* Where an answer comes from: file, origin, status page, tunnel, cache. A filter is a source
+ * wrapped round a source; pulling gives back-pressure for nothing. */
 
 /* A piece of a body; good until the next read of the source that gave it. */
 enum part_kind { PART_MEMORY, PART_FILE };
 
 struct part {
     enum part_kind kind;
-    bool last;         /* nothing follows: the end may leave together with it */
-    struct span bytes; /* PART_MEMORY: at least one byte */
-    struct block *block; /* they lie in it: whoever needs them longer takes a reference; NULL: only until the next read */
-    int file;          /* PART_FILE: the source's; `length` bytes from `offset` */
+    bool last;           /* nothing follows: the end may leave together with it */
+    struct span bytes;   /* PART_MEMORY: at least one byte */
+    struct block *block; /* they lie in it: whoever needs them longer takes a reference; NULL: only
+                            until the next read */
+    int file;            /* PART_FILE: the source's; `length` bytes from `offset` */
     uint64_t offset;
     uint64_t length;
 };
@@ -39,11 +40,13 @@ struct source_ops {
     enum io (*read)(struct source *s, struct part *ret);
     /* A read would not wait; NULL: never waits. */
     bool (*ready)(const struct source *s);
-    /* Before the first read: give only `length` bytes from `offset`. NULL: who wants less reads and drops. */
+    /* Before the first read: give only `length` bytes from `offset`. NULL: who wants less reads and
+     * drops. */
     void (*narrow)(struct source *s, uint64_t offset, uint64_t length);
     /* Right in every state; once. */
     void (*close)(struct source *s);
-    /* Tunnels: answers the client, takes its connection and ends the fiber's part. NULL: an ordinary source. */
+    /* Tunnels: answers the client, takes its connection and ends the fiber's part. NULL: an
+     * ordinary source. */
     enum after (*takeover)(struct source *s);
 };
 

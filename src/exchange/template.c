@@ -71,7 +71,8 @@ static bool is_name_byte(char c)
 }
 
 /* `text` stands behind a `$`. Takes the name off it. */
-static bool take_name(struct conf_call *call, unsigned word, struct span *text, struct span *ret_name)
+static bool take_name(struct conf_call *call, unsigned word, struct span *text,
+                      struct span *ret_name)
 {
     bool braces = text->len > 0 && text->at[0] == '{';
     struct span rest = braces ? span_from(*text, 1) : *text;

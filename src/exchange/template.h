@@ -3,15 +3,16 @@
 
 #include "conf/call.h"
 
-/* A value with variables: literals and variables in turn. Names are looked up once, while the configuration is
- * read; an unknown one is refused at its place. */
+/* A value with variables: literals and variables in turn. Names are looked up once, while the
+ * configuration is read; an unknown one is refused at its place. */
 struct exchange;
 struct template_part;
 
-struct template {
+struct template
+{
     const struct template_part *parts; /* generation arena */
     uint32_t count;
-    bool is_set;      /* false: the directive is not there */
+    bool is_set; /* false: the directive is not there */
     bool sensitive;
     struct span text; /* as written; the whole value if `count` is 0 */
 };
@@ -21,7 +22,8 @@ extern const struct conf_type template_type; /* field: struct template; reads wo
 /* Compiles word `i` of a line. */
 bool template_compile(struct conf_call *call, unsigned word, struct template *ret);
 /* Compiles any text, complaining at that word. */
-bool template_compile_text(struct conf_call *call, unsigned word, struct span text, struct template *ret);
+bool template_compile_text(struct conf_call *call, unsigned word, struct span text,
+                           struct template *ret);
 static inline bool template_is_literal(const struct template *t)
 {
     return t->count == 0;
@@ -30,7 +32,8 @@ static inline bool template_is_literal(const struct template *t)
 void template_add(struct exchange *x, const struct template *t, struct buf *out);
 /* The value as a span: of the template, of a variable, or made in x's arena. */
 struct span template_value(struct exchange *x, const struct template *t);
-/* Piece by piece, for logs: literals as they are, each value through `value` (with `set` false: unset). */
+/* Piece by piece, for logs: literals as they are, each value through `value` (with `set` false:
+ * unset). */
 void template_each(struct exchange *x, const struct template *t, struct buf *out,
                    void (*value)(struct span value, bool set, struct buf *out));
 /* A variable by its name (lower case), for code; false: unset. */

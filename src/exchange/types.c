@@ -8,7 +8,10 @@ struct type_entry {
     struct span type;
 };
 
-#define T(extension, type) { SPAN(extension), SPAN(type) }
+#define T(extension, type)          \
+    {                               \
+        SPAN(extension), SPAN(type) \
+    }
 
 /* Sorted: types_find searches by halves (a unit test proves the order). */
 static const struct type_entry built_in[] = {

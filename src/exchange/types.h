@@ -11,7 +11,8 @@ struct types_table {
 
 extern const struct conf_type types_block; /* field: const struct types_table * */
 
-/* Of the last segment of a path (nginx-semantics 4.2); empty: none known. `table` NULL: the built-in one. */
+/* Of the last segment of a path (nginx-semantics 4.2); empty: none known. `table` NULL: the
+ * built-in one. */
 struct span types_find(const struct types_table *table, struct span path);
 
 #endif

@@ -25,10 +25,11 @@ struct worker {
     uint64_t connections; /* serial numbers */
     uint64_t exchanges;   /* ever */
     uint32_t live_exchanges;
-    uint32_t live_connections;  /* clients */
-    uint32_t pooled_connections; /* upstream, idle */
+    uint32_t live_connections;     /* clients */
+    uint32_t pooled_connections;   /* upstream, idle */
     uint32_t upstream_connections; /* in use and idle */
-    uint32_t most_connections;   /* worker_connections: clients and upstreams; 0: no limit but descriptors */
+    uint32_t most_connections;     /* worker_connections: clients and upstreams; 0: no limit but
+                                      descriptors */
     uint32_t live_tunnels;
     char token[9]; /* 8 hex: our pseudonym in Via */
     bool draining; /* keep-alive connections close, listeners are shut */

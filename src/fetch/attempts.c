@@ -30,7 +30,8 @@ struct attempt *attempt_begin(struct exchange *x, const char *peer)
     return a;
 }
 
-static bool join(struct exchange *x, void (*print)(const struct attempt *, struct buf *), struct span *ret)
+static bool join(struct exchange *x, void (*print)(const struct attempt *, struct buf *),
+                 struct span *ret)
 {
     const struct attempts *all = attempts_of(x);
     struct buf text = { .max = 8192 };
@@ -98,11 +99,11 @@ static void print_received(const struct attempt *a, struct buf *out)
     buf_add_decimal(out, a->received);
 }
 
-#define JOINED(name)                                                                  \
+#define JOINED(name)                                                              \
     static bool get_##name(struct exchange *x, struct span arg, struct span *ret) \
-    {                                                                                 \
-        (void)arg;                                                                    \
-        return join(x, print_##name, ret);                                            \
+    {                                                                             \
+        (void)arg;                                                                \
+        return join(x, print_##name, ret);                                        \
     }
 JOINED(peer)
 JOINED(status)

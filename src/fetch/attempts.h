@@ -8,9 +8,9 @@
 #define NOT_REACHED UINT64_MAX
 
 struct attempt {
-    const char *peer; /* ended by zero; generation or exchange arena */
-    uint16_t status;  /* 0: none */
-    uint64_t started; /* ms, loop's clock */
+    const char *peer;                            /* ended by zero; generation or exchange arena */
+    uint16_t status;                             /* 0: none */
+    uint64_t started;                            /* ms, loop's clock */
     uint64_t connect_ms, header_ms, response_ms; /* NOT_REACHED */
     uint64_t sent, received, body;               /* bytes */
 };

@@ -1,7 +1,8 @@
 /* Reading ahead of a slow client (nginx-semantics 7.3, Buffering).
  *
- * A wrapper round the origin. As long as the client keeps up, parts pass through untouched. When a send first blocks, a
- * child fiber begins to read on, into two buffers that are used in turn, up to proxy_buffers in all:
+ * A wrapper round the origin. As long as the client keeps up, parts pass through untouched. When a
+ * send first blocks, a child fiber begins to read on, into two buffers that are used in turn, up to
+ * proxy_buffers in all:
  *
  *     origin --reader--> filling      sending --> client
  *                           ^-- swapped when `sending` is empty --^
@@ -129,7 +130,8 @@ static enum io buffering_read(struct source *s, struct part *ret)
     b->sent += bytes.len;
     *ret = (struct part){ .kind = PART_MEMORY,
                           .bytes = bytes,
-                          .last = b->end == IO_EOF && b->filling.len == 0 && b->sent == b->sending.len };
+                          .last = b->end == IO_EOF && b->filling.len == 0 &&
+                                  b->sent == b->sending.len };
     return IO_OK;
 }
 
@@ -160,9 +162,10 @@ static void buffering_close(struct source *s)
     buf_done(&b->sending);
 }
 
-static const struct source_ops buffering_ops = {
-    .head = buffering_head, .read = buffering_read, .ready = buffering_ready, .close = buffering_close
-};
+static const struct source_ops buffering_ops = { .head = buffering_head,
+                                                 .read = buffering_read,
+                                                 .ready = buffering_ready,
+                                                 .close = buffering_close };
 
 static const struct proxy_settings *proxy_of(const struct exchange *x)
 {
@@ -173,7 +176,8 @@ static const struct proxy_settings *proxy_of(const struct exchange *x)
 static bool wants(struct exchange *x, const void *settings)
 {
     (void)settings;
-    return x->source->ops->ready != NULL && !response_has_no_body(x) && proxy_of(x)->switches.buffering;
+    return x->source->ops->ready != NULL && !response_has_no_body(x) &&
+           proxy_of(x)->switches.buffering;
 }
 
 static struct source *wrap(struct exchange *x, const void *settings, struct source *inner)
@@ -186,7 +190,8 @@ static struct source *wrap(struct exchange *x, const void *settings, struct sour
     b->source = (struct source){ &buffering_ops, x };
     b->inner = inner;
     b->most = all / 2;
-    b->at_once = (size_t)(proxy->busy_buffers_size ? proxy->busy_buffers_size : 2 * proxy->buffers.size);
+    b->at_once =
+        (size_t)(proxy->busy_buffers_size ? proxy->busy_buffers_size : 2 * proxy->buffers.size);
     buf_init(&b->filling, b->most + BLOCK_SIZE, &x->worker->budget);
     buf_init(&b->sending, b->most + BLOCK_SIZE, &x->worker->budget);
     x->client->on_blocked = on_blocked;

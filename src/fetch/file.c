@@ -43,19 +43,21 @@ static bool set_index(struct conf_call *call, void *field)
     return true;
 }
 
-static const struct conf_type index_type = { .set = set_index, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type index_type = { .set = set_index,
+                                             .size = sizeof(struct conf_list),
+                                             .many = true };
 
 enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION };
 
 static const struct directive directives[] = {
     { "root", ANYWHERE, 1, 1, &root_type, offsetof(struct file_settings, root), "html", WHOLE,
       "the folder of static files", 0, NULL },
-    { "index", ANYWHERE, 1, ANY_ARGS, &index_type, offsetof(struct file_settings, index), "index.html", WHOLE,
-      "files that answer for a folder", 0, NULL },
+    { "index", ANYWHERE, 1, ANY_ARGS, &index_type, offsetof(struct file_settings, index),
+      "index.html", WHOLE, "files that answer for a folder", 0, NULL },
     {},
 };
 
-/* --- the source ---------------------------------------------------------------------------------- */
+/* --- the source ----------------------------------------------------------------------------- */
 
 static enum io file_head(struct source *s)
 {
@@ -77,13 +79,16 @@ static enum io read_memory(struct file_source *f, struct part *ret)
     size_t want = f->left < BLOCK_SIZE ? (size_t)f->left : BLOCK_SIZE;
     ssize_t got = pread(f->fd, f->block->data, want, (off_t)f->at);
     if (got <= 0) {
-        exchange_log(x, LEVEL_ERROR, got < 0 ? errno : 0, "a file became shorter while it was sent");
+        exchange_log(x, LEVEL_ERROR, got < 0 ? errno : 0,
+                     "a file became shorter while it was sent");
         x->fault = FAULT_PROXY_INTERNAL_ERROR;
         return IO_FAILED;
     }
     f->at += (uint64_t)got;
     f->left -= (uint64_t)got;
-    *ret = (struct part){ .kind = PART_MEMORY, .last = f->left == 0, .bytes = { f->block->data, (size_t)got } };
+    *ret = (struct part){ .kind = PART_MEMORY,
+                          .last = f->left == 0,
+                          .bytes = { f->block->data, (size_t)got } };
     return IO_OK;
 }
 
@@ -96,7 +101,9 @@ static enum io file_read(struct source *s, struct part *ret)
         return IO_EOF;
     if (!f->sends_file || f->block == NULL)
         return read_memory(f, ret);
-    *ret = (struct part){ .kind = PART_FILE, .last = true, .file = f->fd, .offset = f->at, .length = f->left };
+    *ret = (struct part){
+        .kind = PART_FILE, .last = true, .file = f->fd, .offset = f->at, .length = f->left
+    };
     f->at += f->left;
     f->left = 0;
     return IO_OK;
@@ -122,9 +129,10 @@ static const struct source_ops file_ops = {
     .head = file_head, .read = file_read, .narrow = file_narrow, .close = file_close
 };
 
-/* --- answering ------------------------------------------------------------------------------------- */
+/* --- answering ------------------------------------------------------------------------------ */
 
-static struct span printed(struct exchange *x, const char *format, unsigned long long a, unsigned long long b)
+static struct span printed(struct exchange *x, const char *format, unsigned long long a,
+                           unsigned long long b)
 {
     char *text = arena_alloc(&x->arena, 64);
 
@@ -150,8 +158,9 @@ static enum verdict answer_file(struct exchange *x, int fd, const struct stat *s
     if (type.len > 0)
         response_add(x, "Content-Type", type);
     response_add(x, "Last-Modified", (struct span){ date, HTTP_DATE_LENGTH });
-    response_add(x, "ETag", printed(x, "\"%llx-%llx\"", (unsigned long long)st->st_mtime,
-                                    (unsigned long long)st->st_size));
+    response_add(x, "ETag",
+                 printed(x, "\"%llx-%llx\"", (unsigned long long)st->st_mtime,
+                         (unsigned long long)st->st_size));
     exchange_source(x, &f->source);
     return ANSWER;
 }
@@ -178,15 +187,16 @@ static enum verdict refuse_file(struct exchange *x, const struct root *root, int
     bool forbidden = error == EACCES || error == EXDEV || error == ELOOP || error == EPERM;
     struct span folder = root_path(x, root);
 
-    exchange_log(x, missing || forbidden ? LEVEL_ERROR : LEVEL_CRIT, error, "open() \"%s%.*s\" failed",
-                 folder.at, (int)x->request.uri.len, x->request.uri.at);
+    exchange_log(x, missing || forbidden ? LEVEL_ERROR : LEVEL_CRIT, error,
+                 "open() \"%s%.*s\" failed", folder.at, (int)x->request.uri.len, x->request.uri.at);
     return exchange_refuse(x, missing ? 404 : forbidden ? 403 : 500, NULL);
 }
 
 /* A FIFO, a socket, a device: never waited for, never read. */
 static enum verdict refuse_special(struct exchange *x)
 {
-    exchange_log(x, LEVEL_CRIT, 0, "\"%.*s\" is not a regular file", (int)x->request.uri.len, x->request.uri.at);
+    exchange_log(x, LEVEL_CRIT, 0, "\"%.*s\" is not a regular file", (int)x->request.uri.len,
+                 x->request.uri.at);
     return exchange_refuse(x, 404, NULL);
 }
 
@@ -217,7 +227,7 @@ static enum verdict serve_file(struct exchange *x, const void *settings)
     return S_ISDIR(st.st_mode) ? redirect_to_folder(x) : exchange_refuse(x, 405, NULL);
 }
 
-/* --- index ----------------------------------------------------------------------------------------- */
+/* --- index ---------------------------------------------------------------------------------- */
 
 static struct span joined(struct exchange *x, struct span folder, struct span name)
 {
@@ -235,8 +245,8 @@ static enum verdict no_index(struct exchange *x, const struct file_settings *own
     if (folder < 0)
         return refuse_file(x, &own->root, -folder);
     close(folder);
-    exchange_log(x, LEVEL_ERROR, 0, "directory index of \"%s%.*s\" is forbidden", root_path(x, &own->root).at,
-                 (int)x->request.uri.len, x->request.uri.at);
+    exchange_log(x, LEVEL_ERROR, 0, "directory index of \"%s%.*s\" is forbidden",
+                 root_path(x, &own->root).at, (int)x->request.uri.len, x->request.uri.at);
     return exchange_refuse(x, 403, NULL);
 }
 

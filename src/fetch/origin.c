@@ -43,16 +43,10 @@ static void note_peer(struct origin *o, enum peer_outcome outcome)
 
 static unsigned reason_of(enum fault fault)
 {
-    switch (fault) {
-    case FAULT_CONNECTION_TIMEOUT:
-    case FAULT_CONNECTION_WRITE_TIMEOUT:
-    case FAULT_HTTP_RESPONSE_TIMEOUT:
+    if (fault == FAULT_CONNECTION_TIMEOUT || fault == FAULT_CONNECTION_WRITE_TIMEOUT ||
+        fault == FAULT_HTTP_RESPONSE_TIMEOUT)
         return NEXT_TIMEOUT;
-    case FAULT_HTTP_PROTOCOL_ERROR:
-        return NEXT_INVALID_HEADER;
-    default:
-        return NEXT_ERROR;
-    }
+    return fault == FAULT_HTTP_PROTOCOL_ERROR ? NEXT_INVALID_HEADER : NEXT_ERROR;
 }
 
 static unsigned reason_of_status(unsigned status)
@@ -98,7 +92,8 @@ struct tries {
     uint64_t until; /* ms; TIMER_NEVER: no limit */
 };
 
-static bool may_try_next(const struct origin *o, const struct tries *tries, unsigned reason, bool sent)
+static bool may_try_next(const struct origin *o, const struct tries *tries, unsigned reason,
+                         bool sent)
 {
     return o->pick.upstream != NULL && tries->left > 0 && (o->conf->next_upstream & reason) != 0 &&
            exchange_now(o->source.x) < tries->until && may_repeat(o, sent);
@@ -131,8 +126,8 @@ static enum io ask_once(struct origin *o, bool *ret_next)
     return io;
 }
 
-/* Cancelled by the client's hang-up, or by a child with news: the client's body is broken, or the origin takes
- * no more of it. IO_CANCELLED: there is nobody to be served, or nothing to be sent. */
+/* Cancelled by the client's hang-up, or by a child with news: the client's body is broken, or the
+ * origin takes no more of it. IO_CANCELLED: there is nobody to be served, or nothing to be sent. */
 static enum io hear_news(struct origin *o)
 {
     struct exchange *x = o->source.x;
@@ -150,7 +145,8 @@ static enum io hear_news(struct origin *o)
     return IO_CANCELLED;
 }
 
-/* The connection had been idle and its peer closed it in that moment: no fault of the peer (UP-06). */
+/* The connection had been idle and its peer closed it in that moment: no fault of the peer (UP-06).
+ */
 static bool was_stale(const struct origin *o)
 {
     return o->marks.reused && o->attempt != NULL && o->attempt->received == 0 &&
@@ -218,7 +214,8 @@ void origin_finish(struct origin *o)
     note_peer(o, PEER_GOOD);
     family_end(&o->upload.family);
     if (surplus && o->marks.keep)
-        exchange_log(x, LEVEL_WARN, 0, "upstream sent more data than specified in its answer while reading upstream");
+        exchange_log(x, LEVEL_WARN, 0,
+                     "upstream sent more data than specified in its answer while reading upstream");
     if (o->marks.keep && whole && !surplus)
         pool_give(o->conn);
     else
@@ -246,7 +243,8 @@ static const struct source_ops origin_ops = {
     .head = origin_head, .read = origin_read, .ready = origin_ready, .close = origin_close
 };
 
-enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf, struct upstream *group)
+enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
+                          struct upstream *group)
 {
     struct origin *o = arena_zalloc(&x->arena, sizeof(*o));
 

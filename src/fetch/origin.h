@@ -6,7 +6,8 @@
 #include "net/dial.h"
 #include "proto/chunked.h"
 
-/* An HTTP/1 origin as source: a peer of an upstream group, or what a client of the forward face named.
+/* An HTTP/1 origin as source: a peer of an upstream group, or what a client of the forward face
+ * named.
  *
  *     spool the body -> pick -> connect or reuse -> send -> read the head -> (next peer) -> body
  */
@@ -15,47 +16,48 @@ enum upload_state { UPLOAD_WHOLE, UPLOAD_RUNS, UPLOAD_BROKEN };
 struct origin {
     struct source source;
     const struct proxy_settings *conf;
-    struct pick pick;             /* of a group */
-    struct peer *peer;            /* the one being asked; NULL: none */
+    struct pick pick;  /* of a group */
+    struct peer *peer; /* the one being asked; NULL: none */
     struct pool *pool;
-    struct upstream_conn *conn;   /* NULL: none */
+    struct upstream_conn *conn; /* NULL: none */
     struct attempt *attempt;
-    struct lease in;              /* came and not yet used */
-    struct block *head_block;     /* keeps the head's bytes */
-    struct buf head;              /* a head that came in pieces */
+    struct lease in;          /* came and not yet used */
+    struct block *head_block; /* keeps the head's bytes */
+    struct buf head;          /* a head that came in pieces */
     struct origin_body {
         enum framing framing;
         uint64_t left;
-        uint32_t given;           /* bytes of `in` that the last part named */
+        uint32_t given; /* bytes of `in` that the last part named */
         struct chunked chunked;
-        struct span pending;      /* data found while looking for the end */
+        struct span pending; /* data found while looking for the end */
     } body;
-    struct origin_upload {        /* the request on its way */
-        struct family family;     /* the child that passes the body on */
+    struct origin_upload {    /* the request on its way */
+        struct family family; /* the child that passes the body on */
         struct fiber *main;
-        enum fault fault;         /* why it broke: news for `main`, which is cancelled to hear it */
+        enum fault fault; /* why it broke: news for `main`, which is cancelled to hear it */
         enum upload_state state;
-        size_t begun;             /* bytes that left before the child began */
-        uint64_t ended;           /* ms: when the last byte left */
+        size_t begun;   /* bytes that left before the child began */
+        uint64_t ended; /* ms: when the last byte left */
     } upload;
     struct origin_marks {
-        bool reused, keep;        /* the connection; it may serve again */
+        bool reused, keep; /* the connection; it may serve again */
     } marks;
-    uint8_t interim;              /* 1xx answers so far */
-    uint8_t state;                /* enum origin_state */
+    uint8_t interim; /* 1xx answers so far */
+    uint8_t state;   /* enum origin_state */
 };
 
 enum origin_state { ORIGIN_ASKING, ORIGIN_BODY, ORIGIN_DONE };
 
 /* Sets it as x's source. `group` NULL: x->goal names the origin. */
-enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf, struct upstream *group);
+enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
+                          struct upstream *group);
 
-/* origin_connect.c: a connection for the next attempt, in o->conn. Not IO_OK: x->fault; IO_FAILED with `ret_next` true: another
- * peer may be asked. */
+/* origin_connect.c: a connection for the next attempt, in o->conn. Not IO_OK: x->fault; IO_FAILED
+ * with `ret_next` true: another peer may be asked. */
 enum io origin_connect(struct origin *o, bool *ret_next);
 
-/* For whoever dials what a client of the forward face named (origins, tunnels): x->goal's addresses with the port. Not
- * IO_OK: x->fault. */
+/* For whoever dials what a client of the forward face named (origins, tunnels): x->goal's addresses
+ * with the port. Not IO_OK: x->fault. */
 enum io origin_resolve(struct exchange *x, struct resolve_result *ret);
 /* Drops the addresses that a rule or a floor refuses; 0: none is left, and x->fault says why. */
 unsigned origin_allowed(struct exchange *x, struct resolve_result *r);

@@ -1,4 +1,5 @@
-/* The body of an origin's answer: used where it was received; chunk framing is taken out in place. */
+/* The body of an origin's answer: used where it was received; chunk framing is taken out in
+ * place. */
 #include "fetch/origin.h"
 
 static struct origin *origin_of(const struct source *s)

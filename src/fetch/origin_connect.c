@@ -1,6 +1,6 @@
-/* A connection for the next attempt: an idle one if there is any, else a new one. Peers of a group come from its
- * balancer; on the forward face the client named the host, its addresses are resolved and judged, and the
- * connection goes to exactly an address that was allowed. */
+/* A connection for the next attempt: an idle one if there is any, else a new one. Peers of a group
+ * come from its balancer; on the forward face the client named the host, its addresses are resolved
+ * and judged, and the connection goes to exactly an address that was allowed. */
 #include "fetch/origin.h"
 
 #include "fetch/resolver.h"
@@ -16,7 +16,8 @@ static enum fault fault_of(enum io io, const struct dial_result *result)
 {
     if (io == IO_TIMEOUT || result->error == ETIMEDOUT)
         return FAULT_CONNECTION_TIMEOUT;
-    if (result->error == ENETUNREACH || result->error == EHOSTUNREACH || result->error == EADDRNOTAVAIL)
+    if (result->error == ENETUNREACH || result->error == EHOSTUNREACH ||
+        result->error == EADDRNOTAVAIL)
         return FAULT_DESTINATION_IP_UNROUTABLE;
     return FAULT_CONNECTION_REFUSED;
 }
@@ -40,9 +41,11 @@ static enum io dial_to(struct origin *o, const struct dial *d, uint64_t identity
             return io;
         x->fault = fault_of(io, &result);
         if (x->fault == FAULT_CONNECTION_TIMEOUT)
-            exchange_log(x, LEVEL_ERROR, ETIMEDOUT, "upstream timed out while connecting to upstream");
+            exchange_log(x, LEVEL_ERROR, ETIMEDOUT,
+                         "upstream timed out while connecting to upstream");
         else
-            exchange_log(x, LEVEL_ERROR, result.error, "connect() failed while connecting to upstream");
+            exchange_log(x, LEVEL_ERROR, result.error,
+                         "connect() failed while connecting to upstream");
         return IO_FAILED;
     }
     c->address = result.address;
@@ -92,7 +95,7 @@ static enum io connect_to_group(struct origin *o, bool *ret_next)
     return io;
 }
 
-/* --- the forward face ------------------------------------------------------------------------------- */
+/* --- the forward face ----------------------------------------------------------------------- */
 
 enum io origin_resolve(struct exchange *x, struct resolve_result *ret)
 {
@@ -102,7 +105,8 @@ enum io origin_resolve(struct exchange *x, struct resolve_result *ret)
         *ret = (struct resolve_result){ .count = 1, .fault = RESOLVE_FOUND };
         ret->addresses[0] = goal->literal;
     } else {
-        enum io io = resolver_lookup(resolver_of(x), goal->host, deadline_in(x, DIRECT_DEADLINE_MS), ret);
+        enum io io =
+            resolver_lookup(resolver_of(x), goal->host, deadline_in(x, DIRECT_DEADLINE_MS), ret);
 
         if (io == IO_CANCELLED)
             return io;
@@ -111,7 +115,8 @@ enum io origin_resolve(struct exchange *x, struct resolve_result *ret)
     }
     if (ret->fault != RESOLVE_FOUND) {
         x->fault = ret->fault == RESOLVE_SILENT ? FAULT_DNS_TIMEOUT : FAULT_DNS_ERROR;
-        exchange_log(x, LEVEL_ERROR, 0, "%.*s could not be resolved", (int)goal->host.len, goal->host.at);
+        exchange_log(x, LEVEL_ERROR, 0, "%.*s could not be resolved", (int)goal->host.len,
+                     goal->host.at);
         return IO_FAILED;
     }
     for (unsigned i = 0; i < ret->count; i++)

@@ -1,4 +1,5 @@
-/* What an origin is sent: one request line, fields of known origin, one framing made here (DESIGN 7.2, 7.13).
+/* What an origin is sent: one request line, fields of known origin, one framing made here
+ * (DESIGN 7.2, 7.13).
  *
  *     METHOD URI HTTP/1.1
  *     Host, proxy_set_header lines, framing of ours, then the client's fields in their order
@@ -11,7 +12,8 @@
 
 enum { MOST_NOMINATED = 64 };
 
-/* Fields of the client that never go on: ours to make, or of its connection only (RFC 9110 7.6.1). */
+/* Fields of the client that never go on: ours to make, or of its connection only (RFC 9110
+ * 7.6.1). */
 static bool is_ours(enum field_id id)
 {
     switch ((int)id) {
@@ -32,7 +34,7 @@ static bool is_ours(enum field_id id)
     }
 }
 
-/* --- the request line --------------------------------------------------------------------------------- */
+/* --- the request line ----------------------------------------------------------------------- */
 
 static void add_args(const struct exchange *x, struct buf *out)
 {
@@ -59,8 +61,10 @@ static void add_unchanged(const struct exchange *x, struct buf *out)
 /* The URI part of proxy_pass stands for the location's name (nginx-semantics 7.1). */
 static void add_replaced(const struct exchange *x, const struct proxy_target *t, struct buf *out)
 {
-    struct span rest = t->exact ? (struct span){ NULL, 0 } : span_from(x->request.uri, t->location.len);
-    bool decoded = x->request.raw_path.len == 0 || span_find(x->request.raw_path, '%') < x->request.raw_path.len;
+    struct span rest =
+        t->exact ? (struct span){ NULL, 0 } : span_from(x->request.uri, t->location.len);
+    bool decoded = x->request.raw_path.len == 0 ||
+                   span_find(x->request.raw_path, '%') < x->request.raw_path.len;
 
     buf_add(out, t->uri);
     if (decoded)
@@ -84,7 +88,7 @@ static void add_line(const struct origin *o, struct buf *out)
     buf_adds(out, o->conf->http_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
 }
 
-/* --- fields ---------------------------------------------------------------------------------------------- */
+/* --- fields --------------------------------------------------------------------------------- */
 
 static void add_field(struct buf *out, struct span name, struct span value)
 {
@@ -94,12 +98,14 @@ static void add_field(struct buf *out, struct span name, struct span value)
     buf_add(out, (struct span){ "\r\n", 2 });
 }
 
-static const struct proxy_header *set_by_us(const struct proxy_settings *conf, const struct field *f)
+static const struct proxy_header *set_by_us(const struct proxy_settings *conf,
+                                            const struct field *f)
 {
     const struct proxy_header *headers = conf->set_headers.items;
 
     for (uint32_t i = 0; i < conf->set_headers.len; i++)
-        if (f->id == headers[i].id && (f->id != FIELD_OTHER || span_same_caseless(f->name, headers[i].name)))
+        if (f->id == headers[i].id &&
+            (f->id != FIELD_OTHER || span_same_caseless(f->name, headers[i].name)))
             return &headers[i];
     return NULL;
 }
@@ -133,7 +139,8 @@ static bool add_set_headers(const struct origin *o, struct buf *out)
             continue;
         struct span value = template_value(x, &headers[i].value);
         if (!is_field_value(value)) {
-            exchange_log(x, LEVEL_ERROR, 0, "proxy_set_header %.*s: a value with a control byte was refused",
+            exchange_log(x, LEVEL_ERROR, 0,
+                         "proxy_set_header %.*s: a value with a control byte was refused",
                          (int)headers[i].name.len, headers[i].name.at);
             return false;
         }

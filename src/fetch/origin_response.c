@@ -1,4 +1,5 @@
-/* An origin's answer: its head, read as strictly as a client's, and what of it goes on (nginx-semantics 7.3). */
+/* An origin's answer: its head, read as strictly as a client's, and what of it goes on
+ * (nginx-semantics 7.3). */
 #include "fetch/origin.h"
 
 #include "exchange/core.h"
@@ -10,12 +11,14 @@ static enum io fail(struct origin *o, enum fault fault, const char *why)
     struct exchange *x = o->source.x;
 
     x->fault = fault;
-    exchange_log(x, LEVEL_ERROR, fault == FAULT_CONNECTION_TERMINATED ? o->conn->conn.sock.error : 0,
+    exchange_log(x, LEVEL_ERROR,
+                 fault == FAULT_CONNECTION_TERMINATED ? o->conn->conn.sock.error : 0,
                  "%s while reading response header from upstream", why);
     return IO_FAILED;
 }
 
-/* The whole head has read_timeout (RESP-30), from when the request has left: not while it is still on its way. */
+/* The whole head has read_timeout (RESP-30), from when the request has left: not while it is still
+ * on its way. */
 static enum io read_in_time(struct origin *o)
 {
     struct exchange *x = o->source.x;
@@ -53,14 +56,14 @@ static enum io more_bytes(struct origin *o)
         return io;
     if (io == IO_TIMEOUT)
         return fail(o, FAULT_HTTP_RESPONSE_TIMEOUT, "upstream timed out");
-    return fail(o, FAULT_CONNECTION_TERMINATED, io == IO_EOF ? "upstream prematurely closed connection"
-                                                              : "recv() failed");
+    return fail(o, FAULT_CONNECTION_TERMINATED,
+                io == IO_EOF ? "upstream prematurely closed connection" : "recv() failed");
 }
 
 static enum io bad_head(struct origin *o, enum h1_fault fault)
 {
-    bool large = fault == H1_HEAD_TOO_LONG || fault == H1_LINE_TOO_LONG || fault == H1_FIELD_TOO_LONG ||
-                 fault == H1_TOO_MANY_FIELDS;
+    bool large = fault == H1_HEAD_TOO_LONG || fault == H1_LINE_TOO_LONG ||
+                 fault == H1_FIELD_TOO_LONG || fault == H1_TOO_MANY_FIELDS;
 
     if (large)
         return fail(o, FAULT_HTTP_PROTOCOL_ERROR, "upstream sent too big header");
@@ -69,7 +72,7 @@ static enum io bad_head(struct origin *o, enum h1_fault fault)
     return fail(o, FAULT_HTTP_PROTOCOL_ERROR, "upstream sent invalid header");
 }
 
-/* --- fields ------------------------------------------------------------------------------------------------ */
+/* --- fields --------------------------------------------------------------------------------- */
 
 static bool is_hop_by_hop(enum field_id id)
 {
@@ -168,12 +171,14 @@ static void keep_end_to_end(struct origin *o, struct fields *f)
     f->count = kept;
 }
 
-/* `proxy_redirect default`: what leads to the upstream itself leads to the location (nginx-semantics 7.3). */
+/* `proxy_redirect default`: what leads to the upstream itself leads to the location
+ * (nginx-semantics 7.3). */
 static struct span redirected(struct origin *o, struct span location)
 {
     const struct proxy_target *t = &o->conf->target;
     struct exchange *x = o->source.x;
-    struct span uri = t->uri.len > 0 ? t->uri : span_of("/"), to = t->uri.len > 0 ? t->location : span_of("/");
+    struct span uri = t->uri.len > 0 ? t->uri : span_of("/"),
+                to = t->uri.len > 0 ? t->location : span_of("/");
     struct buf made;
 
     if (!span_starts(location, "http://") ||
@@ -201,7 +206,7 @@ static void rewrite_location(struct origin *o)
         }
 }
 
-/* --- the head ------------------------------------------------------------------------------------------------ */
+/* --- the head ------------------------------------------------------------------------------- */
 
 /* 100 is swallowed, 103 goes on to a client that knows it, 101 was not asked for. */
 static enum io interim(struct origin *o, struct h1_response *head, struct fields *f)
@@ -277,7 +282,8 @@ static void pass(struct origin *o, struct span bytes, size_t taken)
 enum io origin_read_head(struct origin *o)
 {
     struct exchange *x = o->source.x;
-    struct h1_limits limits = { (uint32_t)o->conf->buffer_size, (uint32_t)o->conf->buffer_size, MOST_FIELDS };
+    struct h1_limits limits = { (uint32_t)o->conf->buffer_size, (uint32_t)o->conf->buffer_size,
+                                MOST_FIELDS };
     struct fields *fields = &x->response.fields;
     enum io io = IO_OK;
 
@@ -290,8 +296,9 @@ enum io origin_read_head(struct origin *o)
         struct h1_response head = { .minor = 1 };
         enum h1_fault fault = H1_FINE;
         size_t taken = 0;
-        enum parse parsed = bytes.len == 0 ? PARSE_MORE
-                                           : h1_response_parse(bytes, &limits, fields, &head, &taken, &fault);
+        enum parse parsed = bytes.len == 0
+                                ? PARSE_MORE
+                                : h1_response_parse(bytes, &limits, fields, &head, &taken, &fault);
 
         if (parsed == PARSE_BAD)
             return bad_head(o, fault);

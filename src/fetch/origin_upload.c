@@ -1,5 +1,5 @@
-/* A request on its way: what fits leaves at once; the rest is passed on by a child fiber, while the answer
- * may come already.
+/* A request on its way: what fits leaves at once; the rest is passed on by a child fiber, while the
+ * answer may come already.
  *
  *     head, small body --all taken--------------------> whole
  *          | no room, a file, or it is still coming
@@ -7,7 +7,8 @@
  *                   | the client's body is bad or late, the origin takes no more
  *                   +--> broken: the main fiber hears of it, if it waits for the head
  *
- * An origin that has answered may stop reading: its answer counts, not our failure (FLOW-28, FLOW-29). */
+ * An origin that has answered may stop reading: its answer counts, not our failure (FLOW-28,
+ * FLOW-29). */
 #include "exchange/body.h"
 #include "fetch/origin.h"
 
@@ -41,7 +42,7 @@ static enum io send_failed(struct origin *o, enum io io)
     return IO_FAILED;
 }
 
-/* --- the child ------------------------------------------------------------------------------------- */
+/* --- the child ------------------------------------------------------------------------------ */
 
 static void end_upload(struct origin *o, enum upload_state state)
 {
@@ -111,14 +112,14 @@ static enum io pass_pieces(struct origin *o, enum io *ret_read)
 
     while (io == IO_OK && (*ret_read = x->client->ops->read_body(x->client, &part)) == IO_OK) {
         char size[CHUNK_HEAD_MOST];
-        struct iovec iov[3] = { { size, 0 }, piece(part.bytes), { (void *)(uintptr_t)"\r\n", 2 } };
+        struct iovec iov[3] = { { size, 0 }, piece(part.bytes), { (void *)(uintptr_t) "\r\n", 2 } };
 
         if (chunked)
             iov[0].iov_len = chunk_head(part.bytes.len, size);
         io = write_all(o, chunked ? iov : iov + 1, chunked ? 3 : 1);
     }
     if (io == IO_OK && *ret_read == IO_EOF && chunked) {
-        struct iovec end = { (void *)(uintptr_t)"0\r\n\r\n", 5 };
+        struct iovec end = { (void *)(uintptr_t) "0\r\n\r\n", 5 };
 
         io = write_all(o, &end, 1);
     }
@@ -143,7 +144,7 @@ static void pass_streamed(void *arg)
     }
 }
 
-/* --- the main fiber -------------------------------------------------------------------------------- */
+/* --- the main fiber ------------------------------------------------------------------------- */
 
 static enum io begin_upload(struct origin *o, void (*run)(void *))
 {
@@ -193,9 +194,11 @@ enum io origin_send(struct origin *o)
     struct exchange *x = o->source.x;
     enum io io;
 
-    if (!o->marks.reused && conn_ready(&o->conn->conn)) { /* it speaks before it was asked (RESP-08) */
+    if (!o->marks.reused &&
+        conn_ready(&o->conn->conn)) { /* it speaks before it was asked (RESP-08) */
         x->fault = FAULT_HTTP_PROTOCOL_ERROR;
-        exchange_log(x, LEVEL_ERROR, 0, "upstream sent data before the request while sending request to upstream");
+        exchange_log(x, LEVEL_ERROR, 0,
+                     "upstream sent data before the request while sending request to upstream");
         return IO_FAILED;
     }
     if (!origin_write_head(o)) {

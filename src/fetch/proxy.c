@@ -1,14 +1,18 @@
-/* `proxy_pass` and its kin: the settings of requests that go on, and the hook that sets the origin as source. */
+/* `proxy_pass` and its kin: the settings of requests that go on, and the hook that sets the origin
+ * as source. */
 #include "fetch/proxy.h"
 
 #include "exchange/core.h"
 #include "fetch/origin.h"
 
-enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD, SERVERS = CTX_HTTP | CTX_SERVER | CTX_LOCATION };
+enum {
+    ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD,
+    SERVERS = CTX_HTTP | CTX_SERVER | CTX_LOCATION
+};
 
 enum { DIRECT_IDLE = 128, REQUESTS = 1000, AGE_MS = 3600000, IDLE_MS = 60000 };
 
-/* --- proxy_pass --------------------------------------------------------------------------------------- */
+/* --- proxy_pass ----------------------------------------------------------------------------- */
 
 static bool split_url(struct conf_call *call, struct span url, struct proxy_target *t)
 {
@@ -25,7 +29,8 @@ static bool split_url(struct conf_call *call, struct span url, struct proxy_targ
     if (span_starts(t->written, "unix:"))
         return conf_refuse(call, 1, "\"unix:\" is known, not supported yet");
     if (t->written.len == 0)
-        return conf_refuse(call, 1, "no host in upstream \"%s\"", arena_cstr(conf_arena(call), rest));
+        return conf_refuse(call, 1, "no host in upstream \"%s\"",
+                           arena_cstr(conf_arena(call), rest));
     if (t->uri.len > 0 && t->uri.at[0] == '?') {
         char *with_slash = arena_alloc(conf_arena(call), t->uri.len + 1);
 
@@ -83,11 +88,13 @@ static bool set_header(struct conf_call *call, void *field)
         return conf_refuse(call, 1, "\"%s\" is no name of a header field",
                            arena_cstr(conf_arena(call), header.name));
     header.id = field_id_of(header.name);
-    if ((header.id == FIELD_CONTENT_LENGTH || header.id == FIELD_TRANSFER_ENCODING) && conf_word(call, 2).len > 0)
+    if ((header.id == FIELD_CONTENT_LENGTH || header.id == FIELD_TRANSFER_ENCODING) &&
+        conf_word(call, 2).len > 0)
         return conf_refuse(call, 1, "framing of requests is always made by the proxy");
     if (header.id == FIELD_UPGRADE && conf_word(call, 2).len > 0)
         return conf_refuse(call, 1, "\"proxy_set_header Upgrade\" is known, not supported yet");
-    return template_compile(call, 2, &header.value) && conf_list_add(call, field, &header, sizeof(header));
+    return template_compile(call, 2, &header.value) &&
+           conf_list_add(call, field, &header, sizeof(header));
 }
 
 static bool set_name(struct conf_call *call, void *field)
@@ -98,10 +105,18 @@ static bool set_name(struct conf_call *call, void *field)
 }
 
 static const struct conf_name next_names[] = {
-    { "error", NEXT_ERROR },       { "timeout", NEXT_TIMEOUT },   { "invalid_header", NEXT_INVALID_HEADER },
-    { "http_500", NEXT_500 },      { "http_502", NEXT_502 },      { "http_503", NEXT_503 },
-    { "http_504", NEXT_504 },      { "http_403", NEXT_403 },      { "http_404", NEXT_404 },
-    { "http_429", NEXT_429 },      { "non_idempotent", NEXT_NON_IDEMPOTENT }, { "off", 0 },
+    { "error", NEXT_ERROR },
+    { "timeout", NEXT_TIMEOUT },
+    { "invalid_header", NEXT_INVALID_HEADER },
+    { "http_500", NEXT_500 },
+    { "http_502", NEXT_502 },
+    { "http_503", NEXT_503 },
+    { "http_504", NEXT_504 },
+    { "http_403", NEXT_403 },
+    { "http_404", NEXT_404 },
+    { "http_429", NEXT_429 },
+    { "non_idempotent", NEXT_NON_IDEMPOTENT },
+    { "off", 0 },
     {},
 };
 
@@ -115,7 +130,8 @@ static bool set_next(struct conf_call *call, void *field)
         while (n->name != NULL && !span_is(conf_word(call, i), n->name))
             n++;
         if (n->name == NULL)
-            return conf_refuse(call, i, "invalid value \"%s\"", arena_cstr(conf_arena(call), conf_word(call, i)));
+            return conf_refuse(call, i, "invalid value \"%s\"",
+                               arena_cstr(conf_arena(call), conf_word(call, i)));
         flags |= n->value;
     }
     *(unsigned *)field = flags;
@@ -138,7 +154,8 @@ static bool set_no_file(struct conf_call *call, void *field)
 {
     (void)field;
     return span_is(conf_word(call, 1), "0") ||
-           conf_refuse(call, 1, "temporary files of answers are known, not supported yet: 0 was expected");
+           conf_refuse(call, 1,
+                       "temporary files of answers are known, not supported yet: 0 was expected");
 }
 
 /* proxy_redirect default|off */
@@ -149,17 +166,24 @@ static bool set_redirect(struct conf_call *call, void *field)
     own->off = span_is(conf_word(call, 1), "off");
     if (conf_count(call) == 2 && (own->off || span_is(conf_word(call, 1), "default")))
         return true;
-    return conf_refuse(call, 1, "replacements of your own are known, not supported yet: \"default\" or \"off\" was expected");
+    return conf_refuse(
+        call, 1,
+        "other replacements are known, not supported yet: only \"default\" and \"off\" are");
 }
 
 static const struct conf_name versions[] = { { "1.0", 0 }, { "1.1", 1 }, {} };
 
 static const struct conf_type pass_type = { .set = set_pass, .size = sizeof(struct proxy_target) };
-static const struct conf_type header_line = { .set = set_header, .size = sizeof(struct conf_list), .many = true };
-static const struct conf_type name_line = { .set = set_name, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type header_line = { .set = set_header,
+                                              .size = sizeof(struct conf_list),
+                                              .many = true };
+static const struct conf_type name_line = { .set = set_name,
+                                            .size = sizeof(struct conf_list),
+                                            .many = true };
 static const struct conf_type next_type = { .set = set_next, .size = sizeof(unsigned) };
 static const struct conf_type keepalive_type = { .set = set_keepalive, .size = sizeof(uint64_t) };
-static const struct conf_type redirect_type = { .set = set_redirect, .size = sizeof(struct proxy_redirects) };
+static const struct conf_type redirect_type = { .set = set_redirect,
+                                                .size = sizeof(struct proxy_redirects) };
 static const struct conf_type no_file_type = { .set = set_no_file };
 
 #define FIELD(name) offsetof(struct proxy_settings, name)
@@ -187,28 +211,30 @@ static const struct directive directives[] = {
       "how much of an answer is read ahead of a slow client", 0, NULL },
     { "proxy_busy_buffers_size", ANYWHERE, 1, 1, &conf_size, FIELD(busy_buffers_size), NULL, WHOLE,
       "how much of it is handed to the client at once", 0, NULL },
-    { "proxy_max_temp_file_size", ANYWHERE, 1, 1, &no_file_type, 0, NULL, WHOLE, "must be 0 for now", 0, NULL },
-    { "proxy_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE, "no temporary files are made", 0, NULL },
+    { "proxy_max_temp_file_size", ANYWHERE, 1, 1, &no_file_type, 0, NULL, WHOLE,
+      "must be 0 for now", 0, NULL },
+    { "proxy_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE,
+      "no temporary files are made", 0, NULL },
     { "proxy_buffering", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.buffering), "on", WHOLE,
       "read answers ahead of a slow client", 0, NULL },
-    { "proxy_request_buffering", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.request_buffering), "on", WHOLE,
-      "read a request's body whole before it is passed on", 0, NULL },
-    { "proxy_ignore_client_abort", ANYWHERE, 1, 1, &conf_flag, FIELD(aborts.ignore_client_abort), "off", WHOLE,
-      "go on with an upstream when the client has gone", 0, NULL },
+    { "proxy_request_buffering", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.request_buffering),
+      "on", WHOLE, "read a request's body whole before it is passed on", 0, NULL },
+    { "proxy_ignore_client_abort", ANYWHERE, 1, 1, &conf_flag, FIELD(aborts.ignore_client_abort),
+      "off", WHOLE, "go on with an upstream when the client has gone", 0, NULL },
     { "proxy_http_version", ANYWHERE, 1, 1, &conf_choice, FIELD(http_version), "1.1", WHOLE,
       "spoken with upstreams", 0, versions },
-    { "proxy_next_upstream", SERVERS, 1, ANY_ARGS, &next_type, FIELD(next_upstream), "error timeout", WHOLE,
-      "when the next upstream is asked", 0, NULL },
-    { "proxy_next_upstream_tries", SERVERS, 1, 1, &conf_number, FIELD(next_upstream_tries), "0", WHOLE,
-      "most upstreams that are asked; 0: all", 0, NULL },
-    { "proxy_next_upstream_timeout", SERVERS, 1, 1, &conf_time, FIELD(next_upstream_timeout), "0", WHOLE,
-      "no further one is asked after it; 0: no limit", 0, NULL },
+    { "proxy_next_upstream", SERVERS, 1, ANY_ARGS, &next_type, FIELD(next_upstream),
+      "error timeout", WHOLE, "when the next upstream is asked", 0, NULL },
+    { "proxy_next_upstream_tries", SERVERS, 1, 1, &conf_number, FIELD(next_upstream_tries), "0",
+      WHOLE, "most upstreams that are asked; 0: all", 0, NULL },
+    { "proxy_next_upstream_timeout", SERVERS, 1, 1, &conf_time, FIELD(next_upstream_timeout), "0",
+      WHOLE, "no further one is asked after it; 0: no limit", 0, NULL },
     { "proxy_keepalive", SERVERS, 1, 1, &keepalive_type, FIELD(keepalive), "16", WHOLE,
       "idle connections kept for an address that stands in proxy_pass itself", 0, NULL },
     {},
 };
 
-/* --- after all is read ---------------------------------------------------------------------------------- */
+/* --- after all is read ---------------------------------------------------------------------- */
 
 /* A name in proxy_pass may be that of an `upstream` block, wherever it stands. */
 static bool check(struct conf *conf, struct conf_block *block, void *settings)
@@ -279,7 +305,8 @@ static enum verdict pass_on(struct exchange *x, const void *settings)
     if (own->target.upstream == NULL)
         return NEXT;
     if (own->target.upstream->named)
-        decided(x, DECIDED_UPSTREAM, NEXT, own->target.place, arena_cstr(&x->arena, own->target.upstream->name));
+        decided(x, DECIDED_UPSTREAM, NEXT, own->target.place,
+                arena_cstr(&x->arena, own->target.upstream->name));
     return origin_begin(x, own, own->target.upstream);
 }
 
@@ -288,7 +315,7 @@ static const struct hook hooks[] = {
     {},
 };
 
-/* --- variables ---------------------------------------------------------------------------------------------- */
+/* --- variables ------------------------------------------------------------------------------ */
 
 static const struct proxy_settings *own_settings(struct exchange *x)
 {
@@ -312,7 +339,8 @@ static bool get_proxy_port(struct exchange *x, struct span arg, struct span *ret
         return false;
     while (colon > 0 && t->written.at[colon - 1] != ':' && t->written.at[colon - 1] != ']')
         colon--;
-    *ret = colon > 0 && t->written.at[colon - 1] == ':' ? span_from(t->written, colon) : span_of("80");
+    *ret =
+        colon > 0 && t->written.at[colon - 1] == ':' ? span_from(t->written, colon) : span_of("80");
     return true;
 }
 
@@ -335,9 +363,11 @@ static bool get_forwarded_for(struct exchange *x, struct span arg, struct span *
 }
 
 static const struct variable variables[] = {
-    { "proxy_host", false, get_proxy_host, "host and port of proxy_pass, without the default port" },
+    { "proxy_host", false, get_proxy_host,
+      "host and port of proxy_pass, without the default port" },
     { "proxy_port", false, get_proxy_port, "port of proxy_pass" },
-    { "proxy_add_x_forwarded_for", false, get_forwarded_for, "X-Forwarded-For with the client's address added" },
+    { "proxy_add_x_forwarded_for", false, get_forwarded_for,
+      "X-Forwarded-For with the client's address added" },
     {},
 };
 

@@ -6,21 +6,21 @@
 #include "exchange/template.h"
 #include "fetch/upstream/upstream.h"
 
-/* `proxy_*`: how requests go on to an upstream. The forward face reads the same settings for the origins that its
- * clients name. */
+/* `proxy_*`: how requests go on to an upstream. The forward face reads the same settings for the
+ * origins that its clients name. */
 
 enum next_upstream { /* proxy_next_upstream */
-    NEXT_ERROR = 1 << 0,
-    NEXT_TIMEOUT = 1 << 1,
-    NEXT_INVALID_HEADER = 1 << 2,
-    NEXT_500 = 1 << 3,
-    NEXT_502 = 1 << 4,
-    NEXT_503 = 1 << 5,
-    NEXT_504 = 1 << 6,
-    NEXT_403 = 1 << 7,
-    NEXT_404 = 1 << 8,
-    NEXT_429 = 1 << 9,
-    NEXT_NON_IDEMPOTENT = 1 << 10
+                     NEXT_ERROR = 1 << 0,
+                     NEXT_TIMEOUT = 1 << 1,
+                     NEXT_INVALID_HEADER = 1 << 2,
+                     NEXT_500 = 1 << 3,
+                     NEXT_502 = 1 << 4,
+                     NEXT_503 = 1 << 5,
+                     NEXT_504 = 1 << 6,
+                     NEXT_403 = 1 << 7,
+                     NEXT_404 = 1 << 8,
+                     NEXT_429 = 1 << 9,
+                     NEXT_NON_IDEMPOTENT = 1 << 10
 };
 
 struct proxy_header { /* proxy_set_header NAME VALUE */
@@ -29,12 +29,12 @@ struct proxy_header { /* proxy_set_header NAME VALUE */
     struct template value;
 };
 
-struct proxy_target { /* proxy_pass */
-    struct span host;    /* $proxy_host: as written, default port left out */
-    struct span uri;     /* the URI part; empty: none */
+struct proxy_target {          /* proxy_pass */
+    struct span host;          /* $proxy_host: as written, default port left out */
+    struct span uri;           /* the URI part; empty: none */
     struct upstream *upstream; /* NULL: the directive is not there */
-    struct span location; /* what the URI part replaces */
-    struct span written;  /* host and port as in the directive */
+    struct span location;      /* what the URI part replaces */
+    struct span written;       /* host and port as in the directive */
     struct place place;
     bool exact;
 };
@@ -45,14 +45,14 @@ struct proxy_settings {
     struct conf_list hide_headers; /* of struct span */
     struct conf_list pass_headers;
     uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
-    uint64_t buffer_size; /* of an answer's head */
+    uint64_t buffer_size;                                 /* of an answer's head */
     struct conf_buffers buffers;
     uint64_t busy_buffers_size; /* 0: two buffers */
     unsigned next_upstream;
     uint64_t next_upstream_tries;
     uint64_t next_upstream_timeout; /* ms; 0: none */
-    uint64_t keepalive; /* proxy_keepalive; 0: off */
-    unsigned http_version; /* 0: HTTP/1.0, 1: HTTP/1.1 */
+    uint64_t keepalive;             /* proxy_keepalive; 0: off */
+    unsigned http_version;          /* 0: HTTP/1.0, 1: HTTP/1.1 */
     struct proxy_switches {
         bool request_buffering, buffering;
     } switches;

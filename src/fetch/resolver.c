@@ -1,8 +1,8 @@
-/* Name servers: those of `resolver`, else those of the system's resolv.conf, which stands in the bundle. */
+/* Name servers: those of `resolver`, else those of the system's resolv.conf, which stands in the
+ * bundle. */
 #include "fetch/resolver.h"
 
 #include "conf/types.h"
-
 
 struct resolver_settings {
     struct resolver_line {
@@ -32,7 +32,8 @@ static bool set_option(struct conf_call *call, unsigned word, struct resolver_op
                conf_refuse(call, word, "invalid parameter: %s", arena_cstr(conf_arena(call), text));
     if (span_is(text, "ipv4=off") || span_is(text, "ipv6=off")) {
         *(span_is(text, "ipv4=off") ? &o->ipv4 : &o->ipv6) = false;
-        return o->ipv4 || o->ipv6 || conf_refuse(call, word, "\"ipv4\" and \"ipv6\" cannot both be \"off\"");
+        return o->ipv4 || o->ipv6 ||
+               conf_refuse(call, word, "\"ipv4\" and \"ipv6\" cannot both be \"off\"");
     }
     if (span_is(text, "ipv4=on") || span_is(text, "ipv6=on"))
         return true;
@@ -57,27 +58,29 @@ static bool set_resolver(struct conf_call *call, void *field)
     return line->options.server_count > 0 || conf_refuse(call, 0, "no name servers defined");
 }
 
-static const struct conf_type resolver_type = { .set = set_resolver, .size = sizeof(struct resolver_line) };
+static const struct conf_type resolver_type = { .set = set_resolver,
+                                                .size = sizeof(struct resolver_line) };
 
 enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD };
 
 static const struct directive directives[] = {
-    { "resolver", ANYWHERE, 1, ANY_ARGS, &resolver_type, offsetof(struct resolver_settings, line), NULL, WHOLE,
-      "name servers", 0, NULL },
-    { "resolver_timeout", ANYWHERE, 1, 1, &conf_time, offsetof(struct resolver_settings, timeout), "30s", WHOLE,
-      "for one name", 0, NULL },
+    { "resolver", ANYWHERE, 1, ANY_ARGS, &resolver_type, offsetof(struct resolver_settings, line),
+      NULL, WHOLE, "name servers", 0, NULL },
+    { "resolver_timeout", ANYWHERE, 1, 1, &conf_time, offsetof(struct resolver_settings, timeout),
+      "30s", WHOLE, "for one name", 0, NULL },
     {},
 };
 
-static struct resolver *make(struct worker *w, const struct generation *g, const struct resolver_settings *own)
+static struct resolver *make(struct worker *w, const struct generation *g,
+                             const struct resolver_settings *own)
 {
     struct resolver_options options = own->line.options;
 
     if (!own->line.given) {
         options = (struct resolver_options){ .ipv4 = true, .ipv6 = true };
-        options.server_count = resolv_conf_servers(g->resolv_conf, options.servers);
+        options.server_count = resolv_conf_servers(g->dns.resolv_conf, options.servers);
     }
-    options.hosts = g->hosts;
+    options.hosts = g->dns.hosts;
     options.timeout_ms = own->timeout;
     return resolver_new(w->loop, &options);
 }
@@ -100,31 +103,31 @@ static void start(struct worker *w, struct generation *g, void *settings)
     struct block_resolvers *all = arena_zalloc(&g->arena, sizeof(*all));
 
     (void)settings;
-    g->resolver = make(w, g, settings_in(reverse_block(g), module));
+    g->dns.resolver = make(w, g, settings_in(reverse_block(g), module));
     all->at = arena_alloc(&g->arena, sizeof(*all->at) * (g->servers.len + 1));
     for (uint32_t i = 0; i < g->servers.len; i++)
         if (blocks[i]->context == CTX_FORWARD)
             all->at[all->count++] =
                 (struct block_resolver){ blocks[i], make(w, g, settings_in(blocks[i], module)) };
-    g->forward_resolvers = all;
+    g->dns.forward_resolvers = all;
 }
 
 static void stop(struct worker *w, struct generation *g, void *settings)
 {
     (void)w, (void)settings;
-    resolver_free(&g->resolver);
-    for (unsigned i = 0; i < g->forward_resolvers->count; i++)
-        resolver_free(&g->forward_resolvers->at[i].resolver);
+    resolver_free(&g->dns.resolver);
+    for (unsigned i = 0; i < g->dns.forward_resolvers->count; i++)
+        resolver_free(&g->dns.forward_resolvers->at[i].resolver);
 }
 
 struct resolver *resolver_of(const struct exchange *x)
 {
-    const struct block_resolvers *all = x->generation->forward_resolvers;
+    const struct block_resolvers *all = x->generation->dns.forward_resolvers;
 
     for (unsigned i = 0; i < all->count; i++)
         if (all->at[i].block == x->server)
             return all->at[i].resolver;
-    return x->generation->resolver;
+    return x->generation->dns.resolver;
 }
 
 const struct module resolver_module = {

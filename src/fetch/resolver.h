@@ -3,8 +3,8 @@
 
 #include "exchange/exchange.h"
 
-/* `resolver`: who is asked for the addresses of names. Each forward block has a resolver of its own, and the reverse face
- * one, so that no answer crosses from one to the other (DNS-19). */
+/* `resolver`: who is asked for the addresses of names. Each forward block has a resolver of its
+ * own, and the reverse face one, so that no answer crosses from one to the other (DNS-19). */
 extern const struct module resolver_module;
 
 struct resolver *resolver_of(const struct exchange *x);

@@ -14,8 +14,8 @@ struct root_handle {
     int fd; /* -1: not open */
     dev_t device;
     ino_t inode;
-    uint64_t looked; /* ms */
-    const char *path; /* NULL: made for each request */
+    uint64_t looked;          /* ms */
+    const char *path;         /* NULL: made for each request */
     struct root_handle *next; /* of the generation's */
 };
 
@@ -111,11 +111,13 @@ static int open_below(int folder, const char *path, int flags)
 /* What a variable gives may not climb above the part that is written out. */
 static int open_variable(struct exchange *x, const struct root *r)
 {
-    struct span path = root_path(x, r), fixed = span_first(r->path.text, span_find(r->path.text, '$'));
+    struct span path = root_path(x, r),
+                fixed = span_first(r->path.text, span_find(r->path.text, '$'));
 
     while (fixed.len > 0 && fixed.at[fixed.len - 1] != '/')
         fixed.len--;
-    return climbs(path.at + (fixed.len < path.len ? fixed.len : path.len)) ? -ENOENT : open_folder(path.at);
+    return climbs(path.at + (fixed.len < path.len ? fixed.len : path.len)) ? -ENOENT
+                                                                           : open_folder(path.at);
 }
 
 int root_open(struct exchange *x, const struct root *r, struct span uri, int flags)

@@ -2,8 +2,8 @@
  *
  *     resolve -> judge -> dial -> answer 200 -> pump, and the fiber ends
  *
- * The dial comes before the answer, so that denial and failure are real statuses. While the pump runs, the
- * exchange waits for its end, to be logged with the bytes of both directions. */
+ * The dial comes before the answer, so that denial and failure are real statuses. While the pump
+ * runs, the exchange waits for its end, to be logged with the bytes of both directions. */
 #include "fetch/tunnel.h"
 
 #include "conf/types.h"
@@ -217,7 +217,7 @@ void tunnels_stop(struct worker *w)
     }
 }
 
-/* --- the module ------------------------------------------------------------------------------------------ */
+/* --- the module ----------------------------------------------------------------------------- */
 
 static enum verdict begin(struct exchange *x, const void *settings)
 {
@@ -268,10 +268,10 @@ static const struct variable variables[] = {
 };
 
 static const struct directive directives[] = {
-    { "tunnel_timeout", CTX_FORWARD, 1, 1, &conf_time, offsetof(struct tunnel_settings, timeout), "30m", WHOLE,
-      "silence both ways after which a tunnel ends", 0, NULL },
-    { "tunnel_linger", CTX_FORWARD, 1, 1, &conf_time, offsetof(struct tunnel_settings, linger), "60s", WHOLE,
-      "how long a tunnel lives after one side has ended", 0, NULL },
+    { "tunnel_timeout", CTX_FORWARD, 1, 1, &conf_time, offsetof(struct tunnel_settings, timeout),
+      "30m", WHOLE, "silence both ways after which a tunnel ends", 0, NULL },
+    { "tunnel_linger", CTX_FORWARD, 1, 1, &conf_time, offsetof(struct tunnel_settings, linger),
+      "60s", WHOLE, "how long a tunnel lives after one side has ended", 0, NULL },
     {},
 };
 

@@ -253,7 +253,7 @@ static enum verdict on_response(struct exchange *x, const void *settings)
     return NEXT;
 }
 
-/* --- rows ------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 static const char *const levels[] = { [ANONYMITY_TRANSPARENT] = "transparent",
                                       [ANONYMITY_ANONYMOUS] = "anonymous",

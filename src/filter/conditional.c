@@ -1,4 +1,5 @@
-/* Conditional requests (RFC 9110 13, nginx-semantics 6.8): only for answers of ours that say when they changed. */
+/* Conditional requests (RFC 9110 13, nginx-semantics 6.8): only for answers of ours that say when
+ * they changed. */
 #include "filter/conditional.h"
 
 #include "exchange/exchange.h"

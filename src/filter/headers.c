@@ -1,4 +1,5 @@
-/* `add_header NAME VALUE [always]` (nginx-semantics 8): on the statuses of its list, or on all with `always`. */
+/* `add_header NAME VALUE [always]` (nginx-semantics 8): on the statuses of its list, or on all with
+ * `always`. */
 #include "filter/headers.h"
 
 #include "exchange/exchange.h"
@@ -23,16 +24,20 @@ static bool set_header(struct conf_call *call, void *field)
         return conf_refuse(call, 1, "\"%s\" is no name of a header field",
                            arena_cstr(conf_arena(call), header.name));
     header.id = field_id_of(header.name);
-    if (header.id == FIELD_CONTENT_LENGTH || header.id == FIELD_TRANSFER_ENCODING || header.id == FIELD_CONNECTION)
+    if (header.id == FIELD_CONTENT_LENGTH || header.id == FIELD_TRANSFER_ENCODING ||
+        header.id == FIELD_CONNECTION)
         return conf_refuse(call, 1, "framing of answers is always made by the proxy");
     if (conf_count(call) == 4 && !span_is(conf_word(call, 3), "always"))
         return conf_refuse(call, 3, "invalid parameter \"%s\"",
                            arena_cstr(conf_arena(call), conf_word(call, 3)));
     header.always = conf_count(call) == 4;
-    return template_compile(call, 2, &header.value) && conf_list_add(call, field, &header, sizeof(header));
+    return template_compile(call, 2, &header.value) &&
+           conf_list_add(call, field, &header, sizeof(header));
 }
 
-static const struct conf_type header_line = { .set = set_header, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type header_line = { .set = set_header,
+                                              .size = sizeof(struct conf_list),
+                                              .many = true };
 
 static const struct directive directives[] = {
     { "add_header", CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD, 2, 3, &header_line,

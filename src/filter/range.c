@@ -1,9 +1,10 @@
-/* Ranges (RFC 9110 14, nginx-semantics 6.9): a source that can give a piece of itself is narrowed. Several parts in one
- * answer are not made yet: such a request gets the whole. */
+/* Ranges (RFC 9110 14, nginx-semantics 6.9): a source that can give a piece of itself is narrowed.
+ * Several parts in one answer are not made yet: such a request gets the whole. */
+#include "filter/range.h"
+
 #include "proto/range.h"
 
 #include "exchange/exchange.h"
-#include "filter/range.h"
 #include "proto/date.h"
 
 #include <stdio.h>
@@ -18,15 +19,16 @@ static bool is_same_version(const struct exchange *x)
     if (given == NULL)
         return true;
     if (span_ends(given->value, "\""))
-        return etag != NULL && !span_starts(given->value, "W/") && span_same(given->value, etag->value);
+        return etag != NULL && !span_starts(given->value, "W/") &&
+               span_same(given->value, etag->value);
     return http_date_parse(given->value, &when) && when == x->response.last_modified;
 }
 
-static void add_content_range(struct exchange *x, unsigned long long a,
-                              unsigned long long b)
+static void add_content_range(struct exchange *x, unsigned long long a, unsigned long long b)
 {
     char *text = arena_alloc(&x->arena, 96);
-    int len = snprintf(text, 96, "bytes %llu-%llu/%llu", a, b, (unsigned long long)x->response.length);
+    int len =
+        snprintf(text, 96, "bytes %llu-%llu/%llu", a, b, (unsigned long long)x->response.length);
 
     response_add(x, "Content-Range", (struct span){ text, (size_t)len });
 }
@@ -48,7 +50,8 @@ static bool wants(struct exchange *x, const void *settings)
 
     (void)settings;
     if (asked == NULL || x->response.status != 200 || !x->response.accept_ranges ||
-        x->source->ops->narrow == NULL || x->response.length == LENGTH_UNKNOWN || !is_same_version(x))
+        x->source->ops->narrow == NULL || x->response.length == LENGTH_UNKNOWN ||
+        !is_same_version(x))
         return false;
     if (fields_count(&x->request.fields, FIELD_RANGE) > 1) /* FILE-23 */
         return false;

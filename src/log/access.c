@@ -1,11 +1,10 @@
-/* Access logs (nginx-semantics 10): formats are templates; each value is escaped, so that a peer's bytes never end a
- * line or leave their quotes. */
+/* Access logs (nginx-semantics 10): formats are templates; each value is escaped, so that a peer's
+ * bytes never end a line or leave their quotes. */
 #include "log/access.h"
 
 #include "exchange/exchange.h"
 #include "exchange/template.h"
 #include "log/sink.h"
-
 
 enum escape { ESCAPE_DEFAULT, ESCAPE_JSON, ESCAPE_NONE };
 
@@ -15,7 +14,7 @@ struct log_format {
     unsigned escape; /* enum escape */
 };
 
-struct access_log { /* one line `access_log PATH FORMAT` */
+struct access_log {   /* one line `access_log PATH FORMAT` */
     struct span path; /* absolute */
     struct span format_name;
     const struct log_format *format;
@@ -33,13 +32,15 @@ struct log_settings {
     const struct access_log *forward; /* at the top: the forward face's own; NULL: none */
 };
 
-static const char combined[] = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
-                               "\"$http_referer\" \"$http_user_agent\"";
+static const char combined[] =
+    "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+    "\"$http_referer\" \"$http_user_agent\"";
 /* Squid's columns; what has no value yet stands as `-`. */
-static const char squid[] = "$msec $request_msec $remote_addr $forward_result/$status $bytes_sent $request_method "
-                            "$forward_url - $forward_hierarchy $sent_http_content_type";
+static const char squid[] =
+    "$msec $request_msec $remote_addr $forward_result/$status $bytes_sent $request_method "
+    "$forward_url - $forward_hierarchy $sent_http_content_type";
 
-/* --- rows -------------------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 static bool set_format(struct conf_call *call, void *field)
 {
@@ -51,8 +52,11 @@ static bool set_format(struct conf_call *call, void *field)
         struct span kind = span_from(conf_word(call, 2), 7);
 
         if (!span_is(kind, "default") && !span_is(kind, "json") && !span_is(kind, "none"))
-            return conf_refuse(call, 2, "unknown log format escaping \"%s\"", arena_cstr(conf_arena(call), kind));
-        format.escape = span_is(kind, "json") ? ESCAPE_JSON : span_is(kind, "none") ? ESCAPE_NONE : ESCAPE_DEFAULT;
+            return conf_refuse(call, 2, "unknown log format escaping \"%s\"",
+                               arena_cstr(conf_arena(call), kind));
+        format.escape = span_is(kind, "json")   ? ESCAPE_JSON
+                        : span_is(kind, "none") ? ESCAPE_NONE
+                                                : ESCAPE_DEFAULT;
         first = 3;
     }
     buf_init(&text, 64 * 1024, NULL);
@@ -87,8 +91,9 @@ static bool set_access_log(struct conf_call *call, void *field)
         return true;
     }
     if (span_starts(path, "syslog:") || span_find(path, '$') < path.len)
-        return conf_refuse(call, 1, "\"%s\": syslog and variables in a log's path are known, not supported yet",
-                           arena_cstr(conf_arena(call), path));
+        return conf_refuse(
+            call, 1, "\"%s\": syslog and variables in a log's path are known, not supported yet",
+            arena_cstr(conf_arena(call), path));
     log.path = span_is(path, "stderr") ? path : conf_prefix_path(call, path);
     if (conf_count(call) > 2)
         log.format_name = conf_word(call, 2);
@@ -100,21 +105,23 @@ static bool set_access_log(struct conf_call *call, void *field)
     return conf_list_add(call, &lines->logs, &log, sizeof(log));
 }
 
-static const struct conf_type format_line = { .set = set_format, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type format_line = { .set = set_format,
+                                              .size = sizeof(struct conf_list),
+                                              .many = true };
 static const struct conf_type access_line = { .set = set_access_log,
                                               .size = sizeof(struct access_lines),
                                               .many = true };
 
 static const struct directive directives[] = {
-    { "log_format", CTX_HTTP | CTX_FORWARD, 2, ANY_ARGS, &format_line, offsetof(struct log_settings, formats), NULL,
-      WHOLE, "a named format of log lines", 0, NULL },
+    { "log_format", CTX_HTTP | CTX_FORWARD, 2, ANY_ARGS, &format_line,
+      offsetof(struct log_settings, formats), NULL, WHOLE, "a named format of log lines", 0, NULL },
     { "access_log", CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD, 1, ANY_ARGS, &access_line,
-      offsetof(struct log_settings, access), "logs/access.log combined", WHOLE, "where each exchange is logged", 0,
-      NULL },
+      offsetof(struct log_settings, access), "logs/access.log combined", WHOLE,
+      "where each exchange is logged", 0, NULL },
     {},
 };
 
-/* --- formats by name ------------------------------------------------------------------------------------------ */
+/* --- formats by name ------------------------------------------------------------------------ */
 
 static const struct log_format *find_format(const struct log_settings *own, struct span name)
 {
@@ -126,7 +133,8 @@ static const struct log_format *find_format(const struct log_settings *own, stru
     return NULL;
 }
 
-static const struct log_format *built_in(struct conf *conf, struct conf_block *block, struct span name)
+static const struct log_format *built_in(struct conf *conf, struct conf_block *block,
+                                         struct span name)
 {
     struct log_format *format = arena_zalloc(conf_arena_of(conf), sizeof(*format));
     struct conf_call call = { .conf = conf, .block = block };
@@ -138,7 +146,8 @@ static const struct log_format *built_in(struct conf *conf, struct conf_block *b
 }
 
 /* `log_format` may stand behind the `access_log` that names it. */
-static const struct log_format *format_for(struct conf *conf, struct conf_block *block, struct span name)
+static const struct log_format *format_for(struct conf *conf, struct conf_block *block,
+                                           struct span name)
 {
     unsigned module = module_index(conf_user_of(conf), &access_log_module);
 
@@ -175,7 +184,8 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
     for (uint32_t i = 0; i < own->access.logs.len; i++) {
         logs[i].format = format_for(conf, block, logs[i].format_name);
         if (!span_is(logs[i].path, "stderr"))
-            generation_list_add(conf_user_of(conf), &((struct generation *)conf_user_of(conf))->log_paths,
+            generation_list_add(conf_user_of(conf),
+                                &((struct generation *)conf_user_of(conf))->log_paths,
                                 &logs[i].path, sizeof(logs[i].path));
         if (logs[i].format == NULL)
             return conf_complain(conf, logs[i].place, "unknown log format \"%.*s\"",
@@ -224,7 +234,7 @@ static void start(struct worker *w, struct generation *g, void *settings)
     }
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------- */
 
 static void add_default(struct span value, bool set, struct buf *out)
 {

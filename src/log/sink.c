@@ -1,4 +1,5 @@
-/* Log files: lines gather during a turn of the loop and leave together at its end. Owns the descriptors. */
+/* Log files: lines gather during a turn of the loop and leave together at its end. Owns the
+ * descriptors. */
 #include "log/sink.h"
 
 #include "base/link.h"
@@ -141,8 +142,8 @@ bool sinks_good(const struct worker *w, struct buf *messages)
     const struct log_sinks *all = w->sinks;
 
     if (all->error != 0)
-        buf_addf(messages, "bifrons: [emerg] open() \"%.*s\" failed (%d: %s)\n", (int)all->failed.len,
-                 all->failed.at, all->error, strerrordesc_np(all->error));
+        buf_addf(messages, "bifrons: [emerg] open() \"%.*s\" failed (%d: %s)\n",
+                 (int)all->failed.len, all->failed.at, all->error, strerrordesc_np(all->error));
     return all->error == 0;
 }
 

@@ -3,8 +3,8 @@
 
 #include "exchange/worker.h"
 
-/* The files that logs are written to. Opened before rights are dropped; the lines of one turn of the loop leave in one
- * write each. */
+/* The files that logs are written to. Opened before rights are dropped; the lines of one turn of
+ * the loop leave in one write each. */
 struct log_sink;
 
 struct log_sinks {

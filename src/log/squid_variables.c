@@ -1,8 +1,9 @@
-/* What Squid's log columns need and nothing else knows: how a request of the forward face ended, and where its answer
- * came from (forward-semantics 8). */
+/* What Squid's log columns need and nothing else knows: how a request of the forward face ended,
+ * and where its answer came from (forward-semantics 8). */
+#include "log/squid_variables.h"
+
 #include "exchange/exchange.h"
 #include "exchange/template.h"
-#include "log/squid_variables.h"
 
 static bool copy(struct exchange *x, struct buf *text, struct span *ret)
 {
@@ -17,7 +18,8 @@ static bool get_result(struct exchange *x, struct span arg, struct span *ret)
     struct buf text = { .max = 64 };
 
     (void)arg;
-    if (x->fault == FAULT_HTTP_REQUEST_DENIED || x->fault == FAULT_DESTINATION_IP_PROHIBITED || status == 407)
+    if (x->fault == FAULT_HTTP_REQUEST_DENIED || x->fault == FAULT_DESTINATION_IP_PROHIBITED ||
+        status == 407)
         buf_adds(&text, "TCP_DENIED");
     else if (x->asked == NULL)
         buf_adds(&text, "NONE_NONE");
@@ -55,7 +57,8 @@ static bool get_request_msec(struct exchange *x, struct span arg, struct span *r
 static const struct variable variables[] = {
     { "forward_result", false, get_result, "Squid's result code" },
     { "forward_hierarchy", false, get_hierarchy, "Squid's hierarchy code and the address" },
-    { "request_msec", false, get_request_msec, "milliseconds from the first byte read to the last byte sent" },
+    { "request_msec", false, get_request_msec,
+      "milliseconds from the first byte read to the last byte sent" },
     {},
 };
 

@@ -60,7 +60,7 @@ void conn_close(struct conn *c, bool reset, void (*on_closed)(struct conn *))
     sock_close(&c->sock, reset, on_sock_closed);
 }
 
-/* --- steps --------------------------------------------------------------------------------- */
+/* --- steps ---------------------------------------------------------------------------------- */
 
 static void give_unread(struct conn *c, uint32_t max, struct lease *ret)
 {
@@ -105,7 +105,7 @@ void conn_unread(struct conn *c, struct lease *l)
     *l = (struct lease){ 0 };
 }
 
-/* --- on a fiber ---------------------------------------------------------------------------- */
+/* --- on a fiber ----------------------------------------------------------------------------- */
 
 enum io conn_wait(struct conn *c, uint64_t deadline)
 {
@@ -175,7 +175,7 @@ enum io conn_send_file(struct conn *c, int file, uint64_t at, size_t n, uint64_t
     return io;
 }
 
-/* --- what it is ---------------------------------------------------------------------------- */
+/* --- what it is ----------------------------------------------------------------------------- */
 
 static bool layers_hold_bytes(const struct conn *c)
 {

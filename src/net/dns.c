@@ -88,7 +88,7 @@ struct question {
     struct resolve_result result;
 };
 
-/* --- one try: a socket, a question, its answer ------------------------------------------------ */
+/* --- one try: a socket, a question, its answer ---------------------------------------------- */
 
 static uint16_t random_u16(void)
 {
@@ -219,7 +219,7 @@ static enum outcome ask_from_one_port(struct inquiry *i, const struct address *s
     return outcome;
 }
 
-/* --- an inquiry: servers in turn, aliases one by one ------------------------------------------ */
+/* --- an inquiry: servers in turn, aliases one by one ---------------------------------------- */
 
 static enum outcome ask_server(struct inquiry *i, const struct address *server, uint64_t deadline)
 {
@@ -281,7 +281,7 @@ static void run_inquiry(void *arg)
     }
 }
 
-/* --- a question: its inquiries, and what they come to ----------------------------------------- */
+/* --- a question: its inquiries, and what they come to --------------------------------------- */
 
 static bool has_addresses(const struct inquiry *i)
 {
@@ -434,7 +434,7 @@ static struct question *question_new(struct resolver *r, const struct dns_name *
     return q;
 }
 
-/* --- lookup ----------------------------------------------------------------------------------- */
+/* --- lookup --------------------------------------------------------------------------------- */
 
 static struct question *question_find(struct resolver *r, const struct dns_name *name)
 {
@@ -511,7 +511,7 @@ enum io resolver_lookup(struct resolver *r, struct span name, uint64_t deadline,
     return q != NULL ? ask(q, deadline, ret) : no_addresses(ret, RESOLVE_BROKEN);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------- */
 
 struct resolver *resolver_new(struct loop *l, const struct resolver_options *options)
 {

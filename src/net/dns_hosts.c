@@ -16,7 +16,7 @@ struct host {
     struct span name; /* in the table's text */
 };
 
-/* --- lines and words -------------------------------------------------------------------------- */
+/* --- lines and words ------------------------------------------------------------------------ */
 
 /* The next line, without its end and comment. False: no more. */
 static bool next_line(struct span *text, struct span *ret_line)
@@ -45,7 +45,7 @@ static bool next_word(struct span *line, struct span *ret_word)
     return len > 0;
 }
 
-/* --- hosts ------------------------------------------------------------------------------------ */
+/* --- hosts ---------------------------------------------------------------------------------- */
 
 static int add_row(struct hosts *h, const struct address *a, struct span name)
 {
@@ -154,7 +154,7 @@ unsigned hosts_find(const struct hosts *h, const struct dns_name *name, uint16_t
     return found;
 }
 
-/* --- resolv.conf ------------------------------------------------------------------------------ */
+/* --- resolv.conf ---------------------------------------------------------------------------- */
 
 unsigned resolv_conf_servers(struct span text, struct address *ret)
 {

@@ -21,7 +21,7 @@ enum {
     CODE_NO_NAME = 3
 };
 
-/* --- names ------------------------------------------------------------------------------------ */
+/* --- names ---------------------------------------------------------------------------------- */
 
 /* Letters, digits, hyphen, underscore: what may stand in a header, a log, an SNI (DNS-15). */
 static bool is_host_byte(char c)
@@ -126,7 +126,7 @@ static bool same_name(const struct wire_name *n, const struct dns_name *asked)
     return n->is_host && span_same(dns_name_span(&n->name), dns_name_span(asked));
 }
 
-/* --- the question ----------------------------------------------------------------------------- */
+/* --- the question --------------------------------------------------------------------------- */
 
 static void add_u16(struct buf *out, unsigned value)
 {
@@ -155,7 +155,7 @@ void dns_question_write(const struct dns_question *q, struct buf *out)
     add_u16(out, CLASS_IN);
 }
 
-/* --- the answer ------------------------------------------------------------------------------- */
+/* --- the answer ----------------------------------------------------------------------------- */
 
 struct head {
     uint16_t id, flags, questions, answers, authorities, additionals;

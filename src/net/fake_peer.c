@@ -78,7 +78,7 @@ void fake_chunk_take(struct fake_peer *p, size_t n)
     free(c);
 }
 
-/* --- what the test does -------------------------------------------------------------------- */
+/* --- what the test does --------------------------------------------------------------------- */
 
 struct fake_peer *fake_connect(struct loop *l, int listener_fd, const struct address *from)
 {
@@ -170,7 +170,7 @@ void fake_segment(struct loop *l, uint32_t bytes)
     f->segment = bytes;
 }
 
-/* --- what the test sees -------------------------------------------------------------------- */
+/* --- what the test sees --------------------------------------------------------------------- */
 
 struct span fake_received(const struct fake_peer *p)
 {

@@ -46,7 +46,7 @@ struct fiber *fiber_self(void)
     return here.scheduler != NULL ? here.scheduler->running : NULL;
 }
 
-/* --- queues -------------------------------------------------------------------------------- */
+/* --- queues --------------------------------------------------------------------------------- */
 
 static void append(struct fiber ***end, struct fiber *f)
 {
@@ -80,7 +80,7 @@ static void ready_the_yielded(struct fibers *fs)
     fs->yielded_end = &fs->yielded;
 }
 
-/* --- switches ------------------------------------------------------------------------------ */
+/* --- switches ------------------------------------------------------------------------------- */
 
 static void enter(struct fibers *fs, struct fiber *f)
 {
@@ -147,7 +147,7 @@ void *fiber_on_loop_stack(void *(*fn)(void *), void *arg)
     return f->arg;
 }
 
-/* --- waiting ------------------------------------------------------------------------------- */
+/* --- waiting -------------------------------------------------------------------------------- */
 
 static bool let_go(struct wait *w)
 {
@@ -243,7 +243,7 @@ int fiber_shield(int add)
     return f != NULL ? f->shield += add : 0;
 }
 
-/* --- families ------------------------------------------------------------------------------ */
+/* --- families ------------------------------------------------------------------------------- */
 
 static void join_family(struct fiber *f, struct family *family)
 {
@@ -297,7 +297,7 @@ void family_join(struct family *f)
         }
 }
 
-/* --- birth and death ----------------------------------------------------------------------- */
+/* --- birth and death ------------------------------------------------------------------------ */
 
 static void retire(struct fiber *f)
 {

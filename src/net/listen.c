@@ -24,7 +24,8 @@ static bool set_options(int fd, const struct address *a, const struct listen_opt
         return false;
     if ((o->flags & LISTEN_NODELAY) != 0 && !set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1))
         return false;
-    return a->family != AF_INET6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, (o->flags & LISTEN_IPV6ONLY) != 0);
+    return a->family != AF_INET6 ||
+           set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, (o->flags & LISTEN_IPV6ONLY) != 0);
 }
 
 int listen_open(const struct address *a, const struct listen_options *o)

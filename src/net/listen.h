@@ -12,7 +12,7 @@ enum {
 struct listen_options {
     int backlog;        /* 511 as NGINX */
     int rcvbuf, sndbuf; /* bytes; 0: the kernel's */
-    unsigned flags; /* LISTEN_... */
+    unsigned flags;     /* LISTEN_... */
 };
 
 /* Makes, binds and listens: a non-blocking, close-on-exec socket; SO_REUSEADDR is set. Descriptor

@@ -35,7 +35,7 @@ static enum io failed(struct sock *s, int error)
     return IO_FAILED;
 }
 
-/* --- turn ---------------------------------------------------------------------------------- */
+/* --- turn ----------------------------------------------------------------------------------- */
 
 static size_t waiting_bytes(const struct fake_peer *p)
 {
@@ -149,7 +149,7 @@ static void fake_done(struct loop *l)
     l->backend = NULL;
 }
 
-/* --- open, close, accept ------------------------------------------------------------------- */
+/* --- open, close, accept -------------------------------------------------------------------- */
 
 static int open_listener(struct sock *s)
 {
@@ -233,7 +233,7 @@ static int fake_accept(struct sock *s, struct address *ret_peer)
     return p->fd;
 }
 
-/* --- receive ------------------------------------------------------------------------------- */
+/* --- receive -------------------------------------------------------------------------------- */
 
 /* How a receive ends that got no byte. */
 static enum io at_end(struct sock *s, const struct fake_peer *p)
@@ -308,7 +308,7 @@ static enum io fake_splice_in(struct sock *from, int pipe_to, size_t n, size_t *
     return IO_OK;
 }
 
-/* --- send ---------------------------------------------------------------------------------- */
+/* --- send ----------------------------------------------------------------------------------- */
 
 /* Before any send: IO_OK: `ret_room` bytes may go. */
 static enum io may_send(struct sock *s, size_t *ret_room)
@@ -402,7 +402,7 @@ static enum io fake_shutdown_write(struct sock *s)
     return IO_OK;
 }
 
-/* --- connect ------------------------------------------------------------------------------- */
+/* --- connect -------------------------------------------------------------------------------- */
 
 static const struct fake_rule *rule_for(const struct fake *f, const struct address *to)
 {

@@ -63,7 +63,7 @@ struct pump {
 
 enum { FROM_A, FROM_B };
 
-/* --- the pipe --------------------------------------------------------------------------------- */
+/* --- the pipe ------------------------------------------------------------------------------- */
 
 static void pipe_drop(struct direction *d)
 {
@@ -111,7 +111,7 @@ static enum io pipe_to_lease(struct direction *d)
     return IO_OK;
 }
 
-/* --- steps of a direction --------------------------------------------------------------------- */
+/* --- steps of a direction ------------------------------------------------------------------- */
 
 static enum io waits(struct direction *d, struct conn *c, uint8_t want)
 {
@@ -252,7 +252,7 @@ static enum io flow_on(struct direction *d, const struct pump_options *options)
     return io;
 }
 
-/* --- its end ---------------------------------------------------------------------------------- */
+/* --- its end -------------------------------------------------------------------------------- */
 
 struct pump_result pump_now(const struct pump *p)
 {
@@ -303,7 +303,7 @@ void pump_stop(struct pump *p)
     end(p, IO_CANCELLED);
 }
 
-/* --- time ------------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------------- */
 
 static uint64_t after(uint64_t time, uint64_t ms)
 {
@@ -354,7 +354,7 @@ static void on_time(struct timer *t)
     set_timer(p);
 }
 
-/* --- events ----------------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------------------------- */
 
 static void run_way(struct pump *p, int i)
 {

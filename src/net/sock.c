@@ -37,7 +37,7 @@ static void queue_again(struct sock *s)
         link_append(&s->loop->again, &s->queue);
 }
 
-/* --- who is told --------------------------------------------------------------------------- */
+/* --- who is told ---------------------------------------------------------------------------- */
 
 static void forget_wait(struct sock *s, const struct wait *w)
 {
@@ -80,7 +80,7 @@ static void wake_parked(struct sock *s, enum wake why)
     s->on_wake(s, why);
 }
 
-/* --- listeners ----------------------------------------------------------------------------- */
+/* --- listeners ------------------------------------------------------------------------------ */
 
 static void end_rest(struct timer *t)
 {
@@ -121,7 +121,7 @@ static void accept_batch(struct sock *s)
         queue_again(s);
 }
 
-/* --- what the loop calls ------------------------------------------------------------------- */
+/* --- what the loop calls -------------------------------------------------------------------- */
 
 static void event_for_stream(struct sock *s, unsigned fresh)
 {
@@ -188,7 +188,7 @@ void sock_finish(struct sock *s)
         on_closed(s);
 }
 
-/* --- opening and closing ------------------------------------------------------------------- */
+/* --- opening and closing -------------------------------------------------------------------- */
 
 static int open_flagged(struct loop *l, struct sock *s, int fd, unsigned flags)
 {
@@ -266,7 +266,7 @@ void sock_close(struct sock *s, bool reset, void (*on_closed)(struct sock *))
     link_append(&s->loop->closing, &s->queue);
 }
 
-/* --- idle ---------------------------------------------------------------------------------- */
+/* --- idle ----------------------------------------------------------------------------------- */
 
 static void on_park_time(struct timer *t)
 {
@@ -323,7 +323,7 @@ void sock_again(struct sock *s)
     queue_again(s);
 }
 
-/* --- waiting on a fiber -------------------------------------------------------------------- */
+/* --- waiting on a fiber --------------------------------------------------------------------- */
 
 static bool abandon_sock(struct wait *w)
 {
@@ -372,7 +372,7 @@ enum io sock_wait_both(struct sock *s, uint64_t deadline)
     return wait_on(s, true, true, deadline);
 }
 
-/* --- steps --------------------------------------------------------------------------------- */
+/* --- steps ---------------------------------------------------------------------------------- */
 
 enum io sock_recv_start(struct sock *s, uint32_t max, struct lease *ret)
 {

@@ -3,7 +3,8 @@
 
 #include "base/buf.h"
 
-/* RFC 4648 4, with or without padding at the end. False: a byte that does not belong there; `out` may have grown. */
+/* RFC 4648 4, with or without padding at the end. False: a byte that does not belong there; `out`
+ * may have grown. */
 bool base64_decode(struct span text, struct buf *out);
 
 #endif

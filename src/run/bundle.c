@@ -1,5 +1,5 @@
-/* Makes and reads bundles. While one is made, the source is the disk, and everything that is asked of it is noted; the
- * settings that are built on the way are only a check, and thrown away. */
+/* Makes and reads bundles. While one is made, the source is the disk, and everything that is asked
+ * of it is noted; the settings that are built on the way are only a check, and thrown away. */
 #include "run/bundle.h"
 
 #include "base/os.h"
@@ -29,12 +29,12 @@ struct bundle_head {
 };
 
 struct bundle_entry {
-    int64_t kind; /* enum conf_kind, or KIND_GLOB */
-    int64_t result; /* 0 or -errno */
+    int64_t kind;            /* enum conf_kind, or KIND_GLOB */
+    int64_t result;          /* 0 or -errno */
     struct piece name, data; /* data of a failure: the reason */
 };
 
-/* --- from the disk -------------------------------------------------------------------------------------------- */
+/* --- from the disk -------------------------------------------------------------------------- */
 
 struct noted { /* one answer of the disk */
     struct noted *next;
@@ -89,7 +89,8 @@ static int convert(enum conf_kind kind, struct span pem, struct span *ret, char 
     struct buf der;
 
     buf_init(&der, LARGEST_FILE, NULL);
-    bool good = kind == CONF_KEY ? tls_key_of_pem(pem, &der, reason) : tls_chain_of_pem(pem, &der, reason);
+    bool good =
+        kind == CONF_KEY ? tls_key_of_pem(pem, &der, reason) : tls_chain_of_pem(pem, &der, reason);
     if (good)
         *ret = heap_copy(buf_view(&der));
     if (der.data != NULL)
@@ -98,7 +99,8 @@ static int convert(enum conf_kind kind, struct span pem, struct span *ret, char 
     return good ? 0 : -EINVAL;
 }
 
-static int read_disk(const char *path, enum conf_kind kind, struct span *ret, char reason[CONF_REASON])
+static int read_disk(const char *path, enum conf_kind kind, struct span *ret,
+                     char reason[CONF_REASON])
 {
     char *data = NULL;
     ssize_t len = os_read_file(path, LARGEST_FILE, &data);
@@ -177,7 +179,7 @@ static void forget_noted(struct disk_source *d)
     }
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------- */
 
 static struct piece put(struct buf *out, struct span bytes)
 {
@@ -237,7 +239,8 @@ int bundle_build(const struct bundle_request *request, struct buf *messages)
     if (conf_is_good(conf)) {
         fd = write_bundle(request, &d);
         if (fd < 0)
-            buf_addf(messages, "bifrons: [emerg] the bundle could not be made: %s\n", strerrordesc_np(-fd));
+            buf_addf(messages, "bifrons: [emerg] the bundle could not be made: %s\n",
+                     strerrordesc_np(-fd));
     }
     generation_unref(&g);
     conf_free(&conf);
@@ -245,7 +248,7 @@ int bundle_build(const struct bundle_request *request, struct buf *messages)
     return fd < 0 ? -1 : fd;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------ */
+/* --- reading -------------------------------------------------------------------------------- */
 
 static struct span piece_of(struct span map, struct piece p)
 {
@@ -254,10 +257,12 @@ static struct span piece_of(struct span map, struct piece p)
     return (struct span){ map.at + p.at, (size_t)p.len };
 }
 
-static const struct bundle_entry *find_entry(const struct bundle_source *b, int64_t kind, struct span name)
+static const struct bundle_entry *find_entry(const struct bundle_source *b, int64_t kind,
+                                             struct span name)
 {
     const struct bundle_head *head = (const struct bundle_head *)(const void *)b->map.at;
-    const struct bundle_entry *entries = (const struct bundle_entry *)(const void *)(b->map.at + sizeof(*head));
+    const struct bundle_entry *entries =
+        (const struct bundle_entry *)(const void *)(b->map.at + sizeof(*head));
 
     for (uint64_t i = 0; i < head->count; i++)
         if (entries[i].kind == kind && span_same(piece_of(b->map, entries[i].name), name))
@@ -305,7 +310,8 @@ int bundle_open(struct bundle_source *s, int fd)
         return -errno;
     madvise(map, (size_t)st.st_size, MADV_DONTDUMP);
     const struct bundle_head *head = map;
-    *s = (struct bundle_source){ .source = { map_load, map_glob }, .map = { map, (size_t)st.st_size } };
+    *s = (struct bundle_source){ .source = { map_load, map_glob },
+                                 .map = { map, (size_t)st.st_size } };
     if (memcmp(head->magic, magic, sizeof(magic)) != 0 ||
         head->count > (s->map.len - sizeof(*head)) / sizeof(struct bundle_entry)) {
         bundle_close(s);

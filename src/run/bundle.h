@@ -3,8 +3,8 @@
 
 #include "conf/build.h"
 
-/* The bundle: the configuration and every file that it names, in one sealed memory file. Workers build their settings from
- * it alone; start, reload and respawn are one path.
+/* The bundle: the configuration and every file that it names, in one sealed memory file. Workers
+ * build their settings from it alone; start, reload and respawn are one path.
  *
  *     head | entries: kind, result, name, data | names and data
  */
@@ -15,11 +15,12 @@ struct bundle_request {
     struct span globals; /* of -g */
 };
 
-/* Reads and checks everything. A descriptor of the sealed memory file, or -1; messages are appended to `messages`
- * (errors and warnings, each as conf_print_message makes it). */
+/* Reads and checks everything. A descriptor of the sealed memory file, or -1; messages are appended
+ * to `messages` (errors and warnings, each as conf_print_message makes it). */
 int bundle_build(const struct bundle_request *request, struct buf *messages);
 
-/* The bundle as a source, mapped read-only. `s` must stay where it is until bundle_close. 0 or -errno. */
+/* The bundle as a source, mapped read-only. `s` must stay where it is until bundle_close. 0 or
+ * -errno. */
 struct bundle_source {
     struct conf_source source;
     struct span map;

@@ -10,11 +10,12 @@ static int show_version(bool how)
 {
     fputs("bifrons version: bifrons/" BIFRONS_VERSION "\n", stderr);
     if (how)
-        fprintf(stderr,
-                "built with %s\nTLS SNI support enabled\nconfiguration language: nginx/1.31.0\n"
-                "configure arguments: --prefix=/var/lib/bifrons --conf-path=/etc/bifrons/bifrons.conf "
-                "--with-http_ssl_module\n",
-                OpenSSL_version(OPENSSL_VERSION));
+        fprintf(
+            stderr,
+            "built with %s\nTLS SNI support enabled\nconfiguration language: nginx/1.31.0\n"
+            "configure arguments: --prefix=/var/lib/bifrons --conf-path=/etc/bifrons/bifrons.conf "
+            "--with-http_ssl_module\n",
+            OpenSSL_version(OPENSSL_VERSION));
     return 0;
 }
 

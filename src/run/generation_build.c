@@ -1,4 +1,5 @@
-/* Builds generations: configuration, then modules' init, then the tables of hooks; and swaps them in. */
+/* Builds generations: configuration, then modules' init, then the tables of hooks; and swaps them
+ * in. */
 #include "run/generation_build.h"
 
 #include "exchange/worker.h"
@@ -63,8 +64,8 @@ struct conf *generation_make(const struct bundle_request *request, struct conf_s
     g->refs = 1;
     g->modules = module_list;
     g->module_count = module_list_count;
-    g->hosts = load_system_file(source, "/etc/hosts");
-    g->resolv_conf = load_system_file(source, "/etc/resolv.conf");
+    g->dns.hosts = load_system_file(source, "/etc/hosts");
+    g->dns.resolv_conf = load_system_file(source, "/etc/resolv.conf");
     struct conf_input input = { .source = source,
                                 .file = request->file,
                                 .text = request->text,

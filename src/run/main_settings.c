@@ -1,5 +1,5 @@
-/* The directives of the process. One worker in the foreground is what there is today; what asks for more is refused
- * or warned of, never ignored in silence. */
+/* The directives of the process. One worker in the foreground is what there is today; what asks for
+ * more is refused or warned of, never ignored in silence. */
 #include "run/main_settings.h"
 
 #include "conf/types.h"
@@ -8,10 +8,13 @@
 
 static bool set_user(struct conf_call *call, void *field)
 {
-    struct main_settings *own = (struct main_settings *)((char *)field - offsetof(struct main_settings, user));
+    struct main_settings *own =
+        (struct main_settings *)((char *)field - offsetof(struct main_settings, user));
 
     if (conf_place(call, 0).line > 0 && geteuid() != 0)
-        conf_warn(call, 0, "the \"user\" directive makes sense only if the process runs with super-user privileges, ignored");
+        conf_warn(call, 0,
+                  "the \"user\" directive makes sense only if the process runs with "
+                  "super-user privileges, ignored");
     own->user = conf_word(call, 1);
     own->group = conf_word(call, 2);
     return true;
@@ -25,10 +28,12 @@ static bool set_error_log(struct conf_call *call, void *field)
     log->level = LEVEL_ERROR;
     log->given = conf_place(call, 0).line > 0;
     if (span_starts(path, "syslog:") || span_starts(path, "memory:"))
-        return conf_refuse(call, 1, "\"%s\" is known, not supported yet", arena_cstr(conf_arena(call), path));
+        return conf_refuse(call, 1, "\"%s\" is known, not supported yet",
+                           arena_cstr(conf_arena(call), path));
     log->path = span_is(path, "stderr") ? path : conf_prefix_path(call, path);
     if (conf_count(call) > 2 && !level_parse(conf_word(call, 2), &log->level))
-        return conf_refuse(call, 2, "invalid log level \"%s\"", arena_cstr(conf_arena(call), conf_word(call, 2)));
+        return conf_refuse(call, 2, "invalid log level \"%s\"",
+                           arena_cstr(conf_arena(call), conf_word(call, 2)));
     return true;
 }
 
@@ -37,8 +42,10 @@ static bool set_processes(struct conf_call *call, void *field)
     uint64_t count = 0;
 
     (void)field;
-    if (!span_is(conf_word(call, 1), "auto") && (!conf_read_number(conf_word(call, 1), 1024, &count) || count == 0))
-        return conf_refuse(call, 1, "invalid value \"%s\"", arena_cstr(conf_arena(call), conf_word(call, 1)));
+    if (!span_is(conf_word(call, 1), "auto") &&
+        (!conf_read_number(conf_word(call, 1), 1024, &count) || count == 0))
+        return conf_refuse(call, 1, "invalid value \"%s\"",
+                           arena_cstr(conf_arena(call), conf_word(call, 1)));
     if (count != 1)
         conf_warn(call, 1, "several worker processes are not supported yet: one is started");
     return true;
@@ -50,7 +57,8 @@ static bool set_daemon(struct conf_call *call, void *field)
     if (span_is(conf_word(call, 1), "on"))
         return conf_refuse(call, 1, "\"daemon on\" is known, not supported yet");
     return span_is(conf_word(call, 1), "off") ||
-           conf_refuse(call, 1, "invalid value \"%s\" in \"daemon\" directive, it must be \"on\" or \"off\"",
+           conf_refuse(call, 1,
+                       "invalid value \"%s\" in \"daemon\" directive, it must be \"on\" or \"off\"",
                        arena_cstr(conf_arena(call), conf_word(call, 1)));
 }
 
@@ -62,12 +70,14 @@ static bool open_events(struct conf_call *call, void *field)
 
     (void)field;
     /* What stands inside belongs to the process, like all else here. */
-    ((struct main_settings *)settings_in(call->block, module))->worker_connections = inner->worker_connections;
+    ((struct main_settings *)settings_in(call->block, module))->worker_connections =
+        inner->worker_connections;
     return true;
 }
 
 static const struct conf_type user_type = { .set = set_user, .size = 2 * sizeof(struct span) };
-static const struct conf_type error_log_type = { .set = set_error_log, .size = sizeof(struct main_error_log) };
+static const struct conf_type error_log_type = { .set = set_error_log,
+                                                 .size = sizeof(struct main_error_log) };
 static const struct conf_type processes_type = { .set = set_processes };
 static const struct conf_type daemon_type = { .set = set_daemon };
 static const struct conf_type events_type = { .set = open_events };
@@ -78,23 +88,29 @@ static const struct conf_range connections = { 0, 10000000 };
 static const struct directive directives[] = {
     { "user", CTX_MAIN, 1, 2, &user_type, FIELD(user), "nobody", WHOLE,
       "whose rights a worker that was started as root keeps", 0, NULL },
-    { "pid", CTX_MAIN, 1, 1, &conf_path, FIELD(pid), "bifrons.pid", WHOLE, "file with the process id", 0, NULL },
-    { "error_log", CTX_MAIN | CTX_HTTP, 1, 2, &error_log_type, FIELD(error_log), "logs/error.log error", WHOLE,
-      "where errors go, and from which level on", 0, NULL },
-    { "worker_processes", CTX_MAIN, 1, 1, &processes_type, 0, NULL, NONE, "number of workers", 0, NULL },
+    { "pid", CTX_MAIN, 1, 1, &conf_path, FIELD(pid), "bifrons.pid", WHOLE,
+      "file with the process id", 0, NULL },
+    { "error_log", CTX_MAIN | CTX_HTTP, 1, 2, &error_log_type, FIELD(error_log),
+      "logs/error.log error", WHOLE, "where errors go, and from which level on", 0, NULL },
+    { "worker_processes", CTX_MAIN, 1, 1, &processes_type, 0, NULL, NONE, "number of workers", 0,
+      NULL },
     { "worker_rlimit_nofile", CTX_MAIN, 1, 1, &conf_number, FIELD(rlimit_nofile), "0", WHOLE,
       "most open descriptors", 0, &connections },
     { "daemon", CTX_MAIN, 1, 1, &daemon_type, 0, NULL, NONE, "go to the background", 0, NULL },
-    { "events", CTX_MAIN, 0, 0, &events_type, 0, NULL, NONE, "settings of the event loop", CTX_EVENTS, NULL },
+    { "events", CTX_MAIN, 0, 0, &events_type, 0, NULL, NONE, "settings of the event loop",
+      CTX_EVENTS, NULL },
     { "worker_connections", CTX_EVENTS, 1, 1, &conf_number, FIELD(worker_connections), NULL, WHOLE,
       "most connections of a worker, to clients and upstreams", 0, &connections },
     { "use", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "epoll is always used", 0, NULL },
-    { "multi_accept", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "connections are taken in batches", 0, NULL },
+    { "multi_accept", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE,
+      "connections are taken in batches", 0, NULL },
     { "accept_mutex", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
     { "accept_mutex_delay", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
     { "pcre_jit", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "always on", 0, NULL },
-    { "worker_rlimit_core", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "no core dumps are written", 0, NULL },
-    { "timer_resolution", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "the clock is read once a turn", 0, NULL },
+    { "worker_rlimit_core", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE,
+      "no core dumps are written", 0, NULL },
+    { "timer_resolution", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE,
+      "the clock is read once a turn", 0, NULL },
     { "lock_file", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
     {},
 };

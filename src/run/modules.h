@@ -1,29 +1,30 @@
-/* The modules, in the order of their hooks within a phase, of their variables, and of their start. Plugging in is one
- * file and one line here. No include guard: whoever includes it says what MODULE means. */
+/* The modules, in the order of their hooks within a phase, of their variables, and of their start.
+ * Plugging in is one file and one line here. No include guard: whoever includes it says what MODULE
+ * means. */
 
-MODULE(core)            /* settings that several rooms ask for: stands first */
-MODULE(main)            /* user, pid, error_log ...: the process */
-MODULE(resolver)        /* name servers */
+MODULE(core)     /* settings that several rooms ask for: stands first */
+MODULE(main)     /* user, pid, error_log ...: the process */
+MODULE(resolver) /* name servers */
 
-MODULE(listen)          /* listen: joins the lines of all blocks */
-MODULE(access)          /* allow, deny: by the client's address */
-MODULE(forward)         /* the forward face: what was asked for, and the rules */
-MODULE(server)          /* server, server_name */
-MODULE(location)        /* location */
-MODULE(return)          /* return */
-MODULE(ssl)             /* TLS towards clients */
+MODULE(listen)   /* listen: joins the lines of all blocks */
+MODULE(access)   /* allow, deny: by the client's address */
+MODULE(forward)  /* the forward face: what was asked for, and the rules */
+MODULE(server)   /* server, server_name */
+MODULE(location) /* location */
+MODULE(return )  /* return */
+MODULE(ssl)      /* TLS towards clients */
 
-MODULE(upstream)        /* groups of servers */
-MODULE(anonymity)       /* what the forward face tells of its clients */
-MODULE(tunnel)          /* CONNECT */
-MODULE(proxy)           /* proxy_pass, and the origins of the forward face */
-MODULE(attempts)        /* $upstream_* */
-MODULE(file)            /* root, index: static files */
+MODULE(upstream)  /* groups of servers */
+MODULE(anonymity) /* what the forward face tells of its clients */
+MODULE(tunnel)    /* CONNECT */
+MODULE(proxy)     /* proxy_pass, and the origins of the forward face */
+MODULE(attempts)  /* $upstream_* */
+MODULE(file)      /* root, index: static files */
 
-MODULE(buffering)       /* reads ahead of a slow client */
-MODULE(conditional)     /* 304, 412 */
-MODULE(headers)         /* add_header */
-MODULE(range)           /* 206, 416 */
+MODULE(buffering)   /* reads ahead of a slow client */
+MODULE(conditional) /* 304, 412 */
+MODULE(headers)     /* add_header */
+MODULE(range)       /* 206, 416 */
 
 MODULE(squid_variables) /* what Squid's log columns need */
 MODULE(access_log)      /* access_log, log_format */

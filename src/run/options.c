@@ -1,5 +1,5 @@
-/* The command line: NGINX's flags with NGINX's words (nginx-semantics 2), each value joined or separate, and quick
- * commands that need no file. */
+/* The command line: NGINX's flags with NGINX's words (nginx-semantics 2), each value joined or
+ * separate, and quick commands that need no file. */
 #include "run/options.h"
 
 #include <stdio.h>
@@ -8,9 +8,12 @@ static const struct {
     char flag;
     const char *what; /* of its value; NULL: it has none */
 } flags[] = {
-    { 'c', "file name" }, { 'p', "directory name" }, { 'g', "parameter" }, { 'e', "file name" },
-    { 's', "signal" },    { 't', NULL },             { 'T', NULL },        { 'q', NULL },
-    { 'v', NULL },        { 'V', NULL },             { 'h', NULL },        { '?', NULL },
+    { 'c', "file name" }, { 'p', "directory name" },
+    { 'g', "parameter" }, { 'e', "file name" },
+    { 's', "signal" },    { 't', NULL },
+    { 'T', NULL },        { 'q', NULL },
+    { 'v', NULL },        { 'V', NULL },
+    { 'h', NULL },        { '?', NULL },
 };
 
 static bool fail(struct options *o, const char *format, char flag, const char *what)

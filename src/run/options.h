@@ -9,7 +9,7 @@ enum task { TASK_RUN, TASK_TEST, TASK_VERSION, TASK_BUILD_INFO, TASK_HELP, TASK_
 struct options {
     enum task task;
     struct span file, prefix, globals, error_log; /* empty: not given */
-    struct span text; /* of a quick command: the configuration itself */
+    struct span text;                             /* of a quick command: the configuration itself */
     bool quiet;
     bool quick;
     struct arena *arena;
@@ -18,8 +18,8 @@ struct options {
 /* Says on stderr what is wrong with the words, if it is TASK_FAIL. */
 struct options options_read(int argc, char **argv, struct arena *arena);
 void options_help(void);
-/* quick.c: `bifrons reverse-proxy --from A --to B`, `bifrons forward-proxy ...`: the configuration that the words stand for.
- * False: said on stderr. */
+/* quick.c: `bifrons reverse-proxy --from A --to B`, `bifrons forward-proxy ...`: the configuration
+ * that the words stand for. False: said on stderr. */
 bool quick_read(int argc, char **argv, struct options *o);
 bool quick_knows(const char *command);
 

@@ -14,7 +14,8 @@ enum { LONGEST_PATH = 1024 };
 
 static bool complain(struct buf *messages, const char *path)
 {
-    buf_addf(messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, errno, strerrordesc_np(errno));
+    buf_addf(messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, errno,
+             strerrordesc_np(errno));
     return false;
 }
 
@@ -56,7 +57,8 @@ static void keep(const char *path, pid_t owner, int leash)
     signal(SIGTERM, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    if (close_range(3, (unsigned)leash - 1, 0) == 0 && close_range((unsigned)leash + 1, ~0u, 0) == 0)
+    if (close_range(3, (unsigned)leash - 1, 0) == 0 &&
+        close_range((unsigned)leash + 1, ~0u, 0) == 0)
         while (read(leash, &byte, 1) < 0 && errno == EINTR)
             continue;
     remove_if_ours(path, owner);

@@ -3,8 +3,9 @@
 
 #include "base/buf.h"
 
-/* The pid file: there while the sockets listen. A small process that keeps the rights of who made it waits for our end, however it
- * comes, and removes the file: a worker that has become another user could not. */
+/* The pid file: there while the sockets listen. A small process that keeps the rights of who made
+ * it waits for our end, however it comes, and removes the file: a worker that has become another
+ * user could not. */
 struct pidfile {
     int leash; /* closed at our end; -1: no file */
     int keeper;

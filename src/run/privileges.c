@@ -19,8 +19,8 @@ struct owner {
 
 static bool complain(struct buf *messages, const char *what, struct span name, int error)
 {
-    buf_addf(messages, "bifrons: [emerg] %s(\"%.*s\") failed (%d: %s)\n", what, (int)name.len, name.at, error,
-             strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
+    buf_addf(messages, "bifrons: [emerg] %s(\"%.*s\") failed (%d: %s)\n", what, (int)name.len,
+             name.at, error, strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
     return false;
 }
 
@@ -84,7 +84,8 @@ static bool make_temporary(struct span folder, const struct owner *owner, struct
     int made = make_folder(path);
     if (made < 0)
         return complain(messages, "mkdir", folder, -made);
-    if (made > 0 && (chmod(path, 0700) < 0 || (geteuid() == 0 && chown(path, owner->user, owner->group) < 0)))
+    if (made > 0 &&
+        (chmod(path, 0700) < 0 || (geteuid() == 0 && chown(path, owner->user, owner->group) < 0)))
         return complain(messages, "chown", folder, errno);
     return true;
 }
@@ -96,7 +97,8 @@ bool privileges_make_folders(const struct generation *g, struct buf *messages)
     struct owner owner = { geteuid(), getegid() };
     bool good = geteuid() != 0 || find_owner(s, &owner, messages);
 
-    good = good && (span_is(s->error_log.path, "stderr") || make_folder_of(s->error_log.path, messages));
+    good = good &&
+           (span_is(s->error_log.path, "stderr") || make_folder_of(s->error_log.path, messages));
     good = good && make_folder_of(s->pid, messages);
     for (uint32_t i = 0; good && i < g->log_paths.len; i++)
         good = make_folder_of(logs[i], messages);
@@ -135,8 +137,9 @@ uint64_t privileges_raise_descriptors(const struct main_settings *s, struct buf 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 1024;
     if (s->rlimit_nofile > 0) {
-        struct rlimit asked = { s->rlimit_nofile,
-                                s->rlimit_nofile > limit.rlim_max ? s->rlimit_nofile : limit.rlim_max };
+        struct rlimit asked = { s->rlimit_nofile, s->rlimit_nofile > limit.rlim_max
+                                                      ? s->rlimit_nofile
+                                                      : limit.rlim_max };
 
         if (setrlimit(RLIMIT_NOFILE, &asked) == 0)
             return s->rlimit_nofile;

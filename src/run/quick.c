@@ -1,4 +1,5 @@
-/* Quick commands: a few words stand for a whole configuration, which is then built like any other. */
+/* Quick commands: a few words stand for a whole configuration, which is then built like any
+ * other. */
 #include "base/cidr.h"
 #include "run/options.h"
 
@@ -32,13 +33,16 @@ static bool read_words(int argc, char **argv, struct words *ret)
     for (int i = 2; i < argc; i += 2) {
         size_t k = 0;
 
-        while (k < COUNT(known) && !(strcmp(known[k].option, argv[i]) == 0 &&
-                                     (known[k].command == NULL || strcmp(known[k].command, argv[1]) == 0)))
+        while (k < COUNT(known) &&
+               !(strcmp(known[k].option, argv[i]) == 0 &&
+                 (known[k].command == NULL || strcmp(known[k].command, argv[1]) == 0)))
             k++;
         if (k == COUNT(known)) {
             bool later = strcmp(argv[i], "--deny-list") == 0;
 
-            fprintf(stderr, later ? "bifrons: \"%s\" is known, not supported yet\n" : "bifrons: invalid option: \"%s\"\n",
+            fprintf(stderr,
+                    later ? "bifrons: \"%s\" is known, not supported yet\n"
+                          : "bifrons: invalid option: \"%s\"\n",
                     argv[i]);
             return false;
         }
@@ -102,7 +106,8 @@ static bool is_loopback(const char *listen)
     struct address a;
     struct cidr loopback;
 
-    if (!address_parse(span_of(listen), 80, &a) && !address_parse_ip(span_first(span_of(listen), span_find(span_of(listen), ':')), &a))
+    if (!address_parse(span_of(listen), 80, &a) &&
+        !address_parse_ip(span_first(span_of(listen), span_find(span_of(listen), ':')), &a))
         return false;
     return (cidr_parse(span_of("127.0.0.0/8"), &loopback) && cidr_has(&loopback, &a)) ||
            (cidr_parse(span_of("::1"), &loopback) && cidr_has(&loopback, &a));
@@ -117,7 +122,8 @@ static bool write_forward(const struct words *w, struct buf *out)
     if (!is_plain("--listen", listen))
         return false;
     if (w->allow == NULL && !is_loopback(listen)) {
-        fputs("bifrons: forward-proxy: --listen beyond this machine needs --allow NETWORK\n", stderr);
+        fputs("bifrons: forward-proxy: --listen beyond this machine needs --allow NETWORK\n",
+              stderr);
         return false;
     }
     if (w->allow != NULL && !cidr_parse(span_of(w->allow), &net)) {
@@ -141,7 +147,8 @@ bool quick_read(int argc, char **argv, struct options *o)
     if (!read_words(argc, argv, &words))
         return false;
     buf_init(&text, 64 * 1024, NULL);
-    bool good = strcmp(argv[1], from_to) == 0 ? write_reverse(&words, &text) : write_forward(&words, &text);
+    bool good =
+        strcmp(argv[1], from_to) == 0 ? write_reverse(&words, &text) : write_forward(&words, &text);
     if (good) {
         o->quick = true;
         o->text = arena_copy(o->arena, buf_view(&text));

@@ -47,7 +47,7 @@ struct service {
     bool ending;
 };
 
-/* --- what to build --------------------------------------------------------------------------------------------- */
+/* --- what to build -------------------------------------------------------------------------- */
 
 static struct span absolute(struct arena *arena, struct span path, struct span folder)
 {
@@ -104,12 +104,14 @@ static struct bundle_request request_of(const struct options *o)
     if (o->quick)
         r.file = o->file;
     else
-        r.file = o->file.len > 0 ? absolute(o->arena, o->file, o->prefix.len > 0 ? r.prefix : folder)
-                                 : span_of(default_file);
+        r.file = o->file.len > 0
+                     ? absolute(o->arena, o->file, o->prefix.len > 0 ? r.prefix : folder)
+                     : span_of(default_file);
     return r;
 }
 
-/* A file of that name below the prefix is meant by `-p P -c F`; one in the current folder is taken, too. */
+/* A file of that name below the prefix is meant by `-p P -c F`; one in the current folder is taken,
+ * too. */
 static void prefer_existing(const struct options *o, struct bundle_request *r)
 {
     if (o->quick || o->file.len == 0 || o->prefix.len == 0 || access(r->file.at, F_OK) == 0)
@@ -123,12 +125,13 @@ static void print_messages(struct buf *messages)
 {
     struct span text = buf_view(messages);
 
-    fwrite(text.at, 1, text.len, stderr);
+    if (text.len > 0)
+        fwrite(text.at, 1, text.len, stderr);
     fflush(stderr);
     buf_clear(messages);
 }
 
-/* --- the error log ----------------------------------------------------------------------------------------------- */
+/* --- the error log -------------------------------------------------------------------------- */
 
 static bool open_error_log(struct service *s)
 {
@@ -146,16 +149,17 @@ static bool open_error_log(struct service *s)
     s->log.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
     if (s->log.fd >= 0)
         return true;
-    buf_addf(&s->messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, errno, strerrordesc_np(errno));
+    buf_addf(&s->messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, errno,
+             strerrordesc_np(errno));
     return false;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------- */
 
 static bool is_over(const struct service *s)
 {
-    return s->worker.live_connections == 0 && s->worker.live_tunnels == 0 && s->worker.upstream_connections == 0 &&
-           s->loop.fibers.live == 0;
+    return s->worker.live_connections == 0 && s->worker.live_tunnels == 0 &&
+           s->worker.upstream_connections == 0 && s->loop.fibers.live == 0;
 }
 
 static void check_end(struct timer *t)
@@ -181,8 +185,8 @@ static void on_signal(struct signals *signals, int number)
     struct service *s = signals->arg;
     bool graceful = number == SIGQUIT;
 
-    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIG%s) received, %s", number, sigabbrev_np(number),
-                 graceful ? "shutting down" : "exiting");
+    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIG%s) received, %s", number,
+                 sigabbrev_np(number), graceful ? "shutting down" : "exiting");
     if (!s->ending) {
         s->ending = true;
         s->give_up = TIMER_NEVER;
@@ -196,7 +200,7 @@ static void on_signal(struct signals *signals, int number)
     }
 }
 
-/* --- the worker ------------------------------------------------------------------------------------------------------ */
+/* --- the worker ----------------------------------------------------------------------------- */
 
 /* The addresses of our interfaces: no client is led to them (forward-semantics 4.2). */
 static void note_own_addresses(struct worker *w)
@@ -231,7 +235,8 @@ static void make_token(char token[9])
 static bool start_worker(struct service *s)
 {
     struct worker *w = &s->worker;
-    uint64_t descriptors = privileges_raise_descriptors(main_settings_of(s->generation), &s->messages);
+    uint64_t descriptors =
+        privileges_raise_descriptors(main_settings_of(s->generation), &s->messages);
     uint64_t connections = main_settings_of(s->generation)->worker_connections;
 
     w->loop = &s->loop;
@@ -242,11 +247,13 @@ static bool start_worker(struct service *s)
     make_token(w->token);
     note_own_addresses(w);
     if (connections == 0 || connections > descriptors - SPARE_DESCRIPTORS)
-        connections = descriptors > 2 * SPARE_DESCRIPTORS ? descriptors - SPARE_DESCRIPTORS : SPARE_DESCRIPTORS;
+        connections = descriptors > 2 * SPARE_DESCRIPTORS ? descriptors - SPARE_DESCRIPTORS
+                                                          : SPARE_DESCRIPTORS;
     w->most_connections = (uint32_t)(connections < UINT32_MAX ? connections : UINT32_MAX);
     int failed = loop_init_epoll(&s->loop, MOST_FIBERS, &w->budget);
     if (failed < 0) {
-        buf_addf(&s->messages, "bifrons: [emerg] epoll failed (%d: %s)\n", -failed, strerrordesc_np(-failed));
+        buf_addf(&s->messages, "bifrons: [emerg] epoll failed (%d: %s)\n", -failed,
+                 strerrordesc_np(-failed));
         return false;
     }
     sinks_start(w);
@@ -272,7 +279,8 @@ static bool start_serving(struct service *s)
     int failed;
 
     failed = signals_start(&s->signals, &s->loop, on_signal, s);
-    if (failed == 0 && !s->options->quick && !pidfile_write(main_settings_of(s->generation)->pid, &s->pidfile, &s->messages))
+    if (failed == 0 && !s->options->quick &&
+        !pidfile_write(main_settings_of(s->generation)->pid, &s->pidfile, &s->messages))
         return false;
     if (!privileges_drop(main_settings_of(s->generation), &s->messages))
         return false;
@@ -289,10 +297,11 @@ static void say_goodbye(struct service *s)
     const struct worker *w = &s->worker;
 
     errlog_write(&s->log, LEVEL_INFO, 0, 0,
-                 "exit: %llu exchanges, %u connections, %u tunnels, %u fibers, %u pooled upstream connections, "
+                 "exit: %llu exchanges, %u connections, %u tunnels, %u fibers, "
+                 "%u pooled upstream connections, "
                  "%u upstream connections",
-                 (unsigned long long)w->exchanges, w->live_connections, w->live_tunnels, s->loop.fibers.live,
-                 w->pooled_connections, w->upstream_connections);
+                 (unsigned long long)w->exchanges, w->live_connections, w->live_tunnels,
+                 s->loop.fibers.live, w->pooled_connections, w->upstream_connections);
 }
 
 static void end_worker(struct service *s)
@@ -312,7 +321,7 @@ static void end_worker(struct service *s)
     pidfile_remove(&s->pidfile);
 }
 
-/* --- commands --------------------------------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------- */
 
 /* The settings, from a bundle and by way of a bundle alone. */
 static bool build(struct service *s, const struct bundle_request *request)
@@ -331,8 +340,8 @@ static bool build(struct service *s, const struct bundle_request *request)
 
 static bool prepare(struct service *s, const struct bundle_request *request, bool test)
 {
-    return build(s, request) && privileges_make_folders(s->generation, &s->messages) && open_error_log(s) &&
-           sockets_open(s->generation, test, &s->sockets, &s->messages);
+    return build(s, request) && privileges_make_folders(s->generation, &s->messages) &&
+           open_error_log(s) && sockets_open(s->generation, test, &s->sockets, &s->messages);
 }
 
 static struct service *service_new(const struct options *o)
@@ -394,11 +403,13 @@ int service_test(const struct options *o)
     bool good = prepare(s, &request, true);
     print_messages(&s->messages);
     if (good && !o->quiet)
-        fprintf(stderr, "bifrons: the configuration file %.*s syntax is ok\n"
-                        "bifrons: configuration file %.*s test is successful\n",
+        fprintf(stderr,
+                "bifrons: the configuration file %.*s syntax is ok\n"
+                "bifrons: configuration file %.*s test is successful\n",
                 (int)request.file.len, request.file.at, (int)request.file.len, request.file.at);
     if (!good)
-        fprintf(stderr, "bifrons: configuration file %.*s test failed\n", (int)request.file.len, request.file.at);
+        fprintf(stderr, "bifrons: configuration file %.*s test failed\n", (int)request.file.len,
+                request.file.at);
     sockets_close(&s->sockets);
     generation_unref(&s->generation);
     return service_free(s, good);

@@ -1,5 +1,5 @@
-/* Signals, handed to the loop. The handler may use nothing but a descriptor, which only a global can tell it: the one
- * kind of global that the run floor allows. */
+/* Signals, handed to the loop. The handler may use nothing but a descriptor, which only a global
+ * can tell it: the one kind of global that the run floor allows. */
 #include "run/signals.h"
 
 #include <errno.h>
@@ -42,7 +42,8 @@ static int use_own_stack(void)
     return sigaltstack(&stack, NULL) < 0 ? -errno : 0;
 }
 
-int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct signals *, int), void *arg)
+int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct signals *, int),
+                  void *arg)
 {
     static const int caught[] = { SIGTERM, SIGINT, SIGQUIT };
     struct sigaction action = { .sa_handler = handle, .sa_flags = SA_ONSTACK | SA_RESTART };

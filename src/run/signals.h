@@ -3,7 +3,8 @@
 
 #include "net/loop.h"
 
-/* Signals as bytes on a socket of the loop. Handlers run on a stack of their own, never on a fiber's. */
+/* Signals as bytes on a socket of the loop. Handlers run on a stack of their own, never on a
+ * fiber's. */
 struct signals {
     struct sock sock;
     void (*on_signal)(struct signals *s, int number);
@@ -12,7 +13,8 @@ struct signals {
 };
 
 /* TERM, INT, QUIT. SIGPIPE and HUP are ignored. 0 or -errno. One per process. */
-int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct signals *, int), void *arg);
+int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct signals *, int),
+                  void *arg);
 void signals_stop(struct signals *s);
 
 #endif

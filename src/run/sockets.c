@@ -15,7 +15,9 @@ enum { TRIES = 5, BETWEEN_TRIES_MS = 500 };
 
 static int open_one(const struct listener *l)
 {
-    struct listen_options options = { .backlog = l->backlog, .rcvbuf = l->rcvbuf, .sndbuf = l->sndbuf };
+    struct listen_options options = { .backlog = l->backlog,
+                                      .rcvbuf = l->rcvbuf,
+                                      .sndbuf = l->sndbuf };
 
     options.flags = (l->ipv6only ? LISTEN_IPV6ONLY : 0) |
                     (core_of(l->fallback)->tcp.nodelay ? LISTEN_NODELAY : 0);
@@ -43,11 +45,13 @@ static void show_place(const struct generation *g, const struct listener *l, str
     free(text);
 }
 
-static void complain(const struct generation *g, const struct listener *l, int error, struct buf *messages)
+static void complain(const struct generation *g, const struct listener *l, int error,
+                     struct buf *messages)
 {
     struct span file = place_file(g, l->place);
 
-    buf_addf(messages, "bifrons: [emerg] bind() to %s failed (%d: %s)", l->text.at, error, strerrordesc_np(error));
+    buf_addf(messages, "bifrons: [emerg] bind() to %s failed (%d: %s)", l->text.at, error,
+             strerrordesc_np(error));
     if (l->place.line > 0) {
         buf_addf(messages, " in %.*s:%u\n", (int)file.len, file.at, l->place.line);
         show_place(g, l, messages);

@@ -5,12 +5,12 @@
 
 /* Binds what a generation listens on. */
 struct sockets {
-    int *fds;      /* owned; by listener->socket */
+    int *fds; /* owned; by listener->socket */
     unsigned count;
 };
 
-/* Tries an address that is in use five times, every 500 ms, as NGINX does (not when only testing). False: messages say why, with the
- * place of the `listen`; nothing stays open. */
+/* Tries an address that is in use five times, every 500 ms, as NGINX does (not when only testing).
+ * False: messages say why, with the place of the `listen`; nothing stays open. */
 bool sockets_open(const struct generation *g, bool test, struct sockets *ret, struct buf *messages);
 /* `listening ADDRESS` on standard output, in the order of the configuration. */
 void sockets_announce(const struct generation *g, const struct sockets *s);

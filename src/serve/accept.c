@@ -97,8 +97,8 @@ static bool may_come(struct worker *w, const struct connection *c, const struct 
     const struct generation *g = w->generation;
     struct arrival arrival = { .client = c->conn.peer, .listener = l };
 
-    for (unsigned i = 0; i < g->hook_count[PHASE_ACCEPT]; i++) {
-        const struct hook_entry *entry = &g->hooks[PHASE_ACCEPT][i];
+    for (unsigned i = 0; i < g->index.hook_count[PHASE_ACCEPT]; i++) {
+        const struct hook_entry *entry = &g->index.hooks[PHASE_ACCEPT][i];
 
         if (entry->hook->on_arrival(&arrival, settings_in(l->fallback, entry->module)) == REFUSE)
             return false;
@@ -110,10 +110,12 @@ static bool is_full(struct worker *w)
 {
     uint64_t now = loop_now(w->loop);
 
-    if (w->most_connections == 0 || w->live_connections + w->upstream_connections < w->most_connections)
+    if (w->most_connections == 0 ||
+        w->live_connections + w->upstream_connections < w->most_connections)
         return false;
     if (now - w->complained >= 1000 || w->complained == 0)
-        errlog_write(w->log, LEVEL_CRIT, 0, 0, "%u worker_connections are not enough", w->most_connections);
+        errlog_write(w->log, LEVEL_CRIT, 0, 0, "%u worker_connections are not enough",
+                     w->most_connections);
     w->complained = now;
     return true;
 }

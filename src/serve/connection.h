@@ -4,16 +4,17 @@
 #include "base/link.h"
 #include "exchange/exchange.h"
 
-/* A client's connection from accept to close: the parked record. No fiber and no buffer while it is idle. */
+/* A client's connection from accept to close: the parked record. No fiber and no buffer while it is
+ * idle. */
 struct connection {
     struct conn conn;
     struct acceptor *acceptor;
-    struct link link;     /* among all of the worker's */
-    struct fiber *fiber;  /* while it is served */
+    struct link link;    /* among all of the worker's */
+    struct fiber *fiber; /* while it is served */
     uint64_t serial;
-    uint64_t opened;      /* ms */
+    uint64_t opened; /* ms */
     uint32_t requests;
-    bool encrypted;       /* the handshake is done */
+    bool encrypted; /* the handshake is done */
     bool parked;
 };
 
@@ -27,18 +28,20 @@ struct acceptor {
 
 /* What serve keeps for a worker. */
 struct serve_state {
-    struct acceptor *acceptors; /* owned */
-    struct link connections;    /* all of them */
-    struct h1 *idle_h1;         /* pooled; owned */
+    struct acceptor *acceptors;        /* owned */
+    struct link connections;           /* all of them */
+    struct h1 *idle_h1;                /* pooled; owned */
     void (*on_idle)(struct worker *w); /* asked for by serve_drain: the last connection has gone */
 };
 
-/* Serves what has come on the connection, on a fiber of its own, until it is parked, closed or taken. */
+/* Serves what has come on the connection, on a fiber of its own, until it is parked, closed or
+ * taken. */
 void session_run(void *connection);
 
 /* Waits without a fiber for the next request (or, the first time, for the first byte). */
 void connection_park(struct connection *c, uint64_t timeout_ms);
-/* CLEAN: what was sent is whole (TLS says so by close_notify). CUT: it is not. RESET: nor may it look so. */
+/* CLEAN: what was sent is whole (TLS says so by close_notify). CUT: it is not. RESET: nor may it
+ * look so. */
 enum closing { CLOSE_CLEAN, CLOSE_CUT, CLOSE_RESET };
 void connection_close(struct connection *c, enum closing how);
 /* The conn now belongs to a tunnel: `connection_gone` is to be called when it is closed. */

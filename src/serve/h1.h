@@ -4,7 +4,8 @@
 #include "proto/chunked.h"
 #include "serve/connection.h"
 
-/* A client that speaks HTTP/1: the session's buffers while it is served. Pooled; one for each fiber that serves. */
+/* A client that speaks HTTP/1: the session's buffers while it is served. Pooled; one for each fiber
+ * that serves. */
 struct h1 {
     struct client client;
     struct connection *connection;
@@ -28,8 +29,8 @@ struct h1 {
         uint8_t begun, ended; /* its head was made; its last byte was sent */
     } answer;
     struct h1_marks {
-        bool dead;       /* the client is gone or was cut: nothing can be sent */
-        bool continued;  /* 100 Continue was sent, or is not waited for */
+        bool dead;      /* the client is gone or was cut: nothing can be sent */
+        bool continued; /* 100 Continue was sent, or is not waited for */
     } marks;
 };
 
@@ -46,7 +47,8 @@ bool h1_has_more(const struct h1 *h);
 /* h1_read.c */
 enum io h1_read_head(struct client *c);
 enum io h1_read_body(struct client *c, struct part *ret);
-/* Reads what is left of the body and at hand, up to `most` bytes, without waiting; true: the body is over. */
+/* Reads what is left of the body and at hand, up to `most` bytes, without waiting; true: the body
+ * is over. */
 bool h1_discard(struct h1 *h, uint64_t most);
 
 /* h1_send.c */
@@ -56,7 +58,8 @@ enum io h1_send_part(struct client *c, const struct part *p);
 enum io h1_send_end(struct client *c);
 enum io h1_send_interim(struct client *c, unsigned status, const struct fields *fields);
 
-/* request.c: x->request from a parsed head. False: x->response.status is preset, and `why` says what is wrong. */
+/* request.c: x->request from a parsed head. False: x->response.status is preset, and `why` says
+ * what is wrong. */
 bool request_take(struct exchange *x, const struct h1_request *from, const char **ret_why);
 
 #endif

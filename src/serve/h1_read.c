@@ -1,5 +1,5 @@
-/* What an HTTP/1 client sends: heads and bodies (RFC 9112). Bytes are used where they were received; only a
- * head that comes in several pieces is copied together. */
+/* What an HTTP/1 client sends: heads and bodies (RFC 9112). Bytes are used where they were
+ * received; only a head that comes in several pieces is copied together. */
 #include "exchange/core.h"
 #include "serve/h1.h"
 
@@ -79,7 +79,8 @@ static enum io take_head(struct h1 *h, const struct h1_request *head, size_t tak
     x->request.line = (struct span){ head->method.at, (size_t)(end - head->method.at) };
     h->body = (struct h1_body){ .framing = head->framing,
                                 .left = head->framing == BODY_LENGTH ? head->length : 0 };
-    h->body.ended = head->framing == BODY_NONE || (head->framing == BODY_LENGTH && head->length == 0);
+    h->body.ended =
+        head->framing == BODY_NONE || (head->framing == BODY_LENGTH && head->length == 0);
     h->marks.continued = !head->expects;
     if (head->framing == BODY_CHUNKED)
         limit_trailers(h, taken);
@@ -156,7 +157,7 @@ enum io h1_read_head(struct client *c)
     return cut_short(h, io);
 }
 
-/* --- bodies ---------------------------------------------------------------------------------- */
+/* --- bodies --------------------------------------------------------------------------------- */
 
 /* The client may wait for leave to send (RFC 9110 10.1.1). */
 static enum io say_continue(struct h1 *h)
@@ -201,7 +202,8 @@ static enum io fill(struct h1 *h, bool wait)
     }
     if (io != IO_OK) {
         h->marks.dead = true;
-        return body_failed(h, io == IO_CANCELLED ? FAULT_CLIENT_GONE : FAULT_BODY_MALFORMED, IO_FAILED);
+        return body_failed(h, io == IO_CANCELLED ? FAULT_CLIENT_GONE : FAULT_BODY_MALFORMED,
+                           IO_FAILED);
     }
     return io;
 }
@@ -228,7 +230,8 @@ static bool is_too_large(const struct h1 *h, uint64_t more)
 
 static enum io refuse_size(struct h1 *h)
 {
-    exchange_log(h->client.x, LEVEL_ERROR, 0, "client intended to send too large chunked body: %llu bytes",
+    exchange_log(h->client.x, LEVEL_INFO, 0,
+                 "client intended to send too large chunked body: %llu bytes",
                  (unsigned long long)(h->body.total + chunked_left(&h->body.chunked)));
     return body_failed(h, FAULT_BODY_TOO_LARGE, IO_FAILED);
 }
@@ -245,7 +248,8 @@ static enum io chunked_piece(struct h1 *h, bool wait, struct span *ret)
         h->client.x->request.received += taken;
         switch (got) {
         case CHUNK_DATA:
-            lease_take(&h->in, taken); /* the data stay where they are until the lease is given up */
+            lease_take(&h->in,
+                       taken); /* the data stay where they are until the lease is given up */
             h->body.given = 0;
             if (is_too_large(h, ret->len + chunked_left(&h->body.chunked)))
                 return refuse_size(h);
@@ -276,7 +280,8 @@ static enum io next_piece(struct h1 *h, bool wait, struct span *ret)
         return IO_FAILED;
     if (h->body.ended)
         return IO_EOF;
-    return h->body.framing == BODY_CHUNKED ? chunked_piece(h, wait, ret) : length_piece(h, wait, ret);
+    return h->body.framing == BODY_CHUNKED ? chunked_piece(h, wait, ret)
+                                           : length_piece(h, wait, ret);
 }
 
 enum io h1_read_body(struct client *c, struct part *ret)

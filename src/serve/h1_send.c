@@ -1,5 +1,6 @@
-/* What an HTTP/1 client is sent: exactly one framing, made here (DESIGN 7.2), heads through one writer that
- * refuses control bytes (7.13). The head is held back until the first part or a flush. */
+/* What an HTTP/1 client is sent: exactly one framing, made here (DESIGN 7.2), heads through one
+ * writer that refuses control bytes (7.13). The head is held back until the first part or a
+ * flush. */
 #include "exchange/core.h"
 #include "serve/h1.h"
 
@@ -22,7 +23,8 @@ static bool keeps_alive(struct h1 *h)
         return false;
     if (h->body.ended)
         return true;
-    /* A body that nobody wanted: what has come already is read off; leave to send more was never given. */
+    /* A body that nobody wanted: what has come already is read off; leave to send more was never
+     * given. */
     return h->marks.continued && h1_discard(h, DISCARD_MOST);
 }
 
@@ -49,9 +51,8 @@ static void add_all_of(struct buf *out, const struct fields *f, enum field_id id
 /* Those that have a place of their own in NGINX's order, or are made here. */
 static bool is_placed(enum field_id id)
 {
-    return id == FIELD_CONTENT_TYPE || id == FIELD_LAST_MODIFIED ||
-           id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING || id == FIELD_CONNECTION ||
-           id == FIELD_KEEP_ALIVE;
+    return id == FIELD_CONTENT_TYPE || id == FIELD_LAST_MODIFIED || id == FIELD_CONTENT_LENGTH ||
+           id == FIELD_TRANSFER_ENCODING || id == FIELD_CONNECTION || id == FIELD_KEEP_ALIVE;
 }
 
 static void add_status_line(struct exchange *x, struct buf *out)
@@ -72,7 +73,8 @@ static void add_own_fields(struct exchange *x, struct buf *out)
     const struct fields *f = &x->response.fields;
 
     if (fields_find(f, FIELD_SERVER) == NULL && !exchange_is_forward(x))
-        add_field(out, "Server", span_of(x->core->server_tokens ? "bifrons/" BIFRONS_VERSION : "bifrons"));
+        add_field(out, "Server",
+                  span_of(x->core->server_tokens ? "bifrons/" BIFRONS_VERSION : "bifrons"));
     if (fields_find(f, FIELD_DATE) == NULL)
         add_field(out, "Date", (struct span){ x->worker->loop->clock.http_date, HTTP_DATE_LENGTH });
 }
@@ -81,9 +83,12 @@ static void add_own_fields(struct exchange *x, struct buf *out)
 static void add_framing(struct h1 *h, struct buf *out)
 {
     struct exchange *x = h->client.x;
-    bool silent = x->response.status == 204 || x->response.status == 304 || x->response.status < 200;
+    bool silent =
+        x->response.status == 204 || x->response.status == 304 || x->response.status < 200;
 
-    h->answer = (struct h1_answer){ .left = LENGTH_UNKNOWN, .bodyless = response_has_no_body(x), .begun = 1 };
+    h->answer = (struct h1_answer){ .left = LENGTH_UNKNOWN,
+                                    .bodyless = response_has_no_body(x),
+                                    .begun = 1 };
     if (x->response.length != LENGTH_UNKNOWN && !silent) {
         buf_adds(out, "Content-Length: ");
         buf_add_decimal(out, x->response.length);
@@ -107,10 +112,12 @@ static void add_coding(struct h1 *h, bool keep, struct buf *out)
     x->keep_alive = keep;
     buf_adds(out, keep ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
     if (keep && x->core->keepalive_header > 0)
-        buf_addf(out, "Keep-Alive: timeout=%llu\r\n", (unsigned long long)x->core->keepalive_header);
+        buf_addf(out, "Keep-Alive: timeout=%llu\r\n",
+                 (unsigned long long)x->core->keepalive_header);
 }
 
-/* One gate for every byte of a head: a control byte in a value is our fault or an attack (INJ-01). */
+/* One gate for every byte of a head: a control byte in a value is our fault or an attack
+ * (INJ-01). */
 static bool fields_are_clean(const struct exchange *x)
 {
     const struct fields *f = &x->response.fields;
@@ -149,7 +156,8 @@ enum io h1_send_head(struct client *c)
         add_all_of(out, f, FIELD_LOCATION);
     add_coding(h, keep, out);
     for (unsigned i = 0; i < f->count; i++)
-        if (!is_placed(f->at[i].id) && !(f->at[i].id == FIELD_LOCATION && x->response.own_location)) {
+        if (!is_placed(f->at[i].id) &&
+            !(f->at[i].id == FIELD_LOCATION && x->response.own_location)) {
             buf_add(out, f->at[i].name);
             buf_add(out, (struct span){ ": ", 2 });
             buf_add(out, f->at[i].value);
@@ -164,7 +172,7 @@ enum io h1_send_head(struct client *c)
     return IO_FAILED;
 }
 
-/* --- sending ----------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------- */
 
 static size_t total(const struct iovec *iov, int n)
 {
@@ -255,7 +263,8 @@ enum io h1_flush(struct client *c)
     return send_memory(h1_of(c), (struct span){ NULL, 0 }, false);
 }
 
-/* A source that gives more than its head promised is cut; one that gives less breaks the connection. */
+/* A source that gives more than its head promised is cut; one that gives less breaks the
+ * connection. */
 static bool fits(struct h1 *h, uint64_t length)
 {
     if (h->answer.left == LENGTH_UNKNOWN)
@@ -273,8 +282,8 @@ static enum io send_file(struct h1 *h, const struct part *p)
     enum io io = h1_flush(&h->client);
 
     if (io == IO_OK)
-        io = conn_send_file(&h->connection->conn, p->file, p->offset, p->length, x->core->send_timeout,
-                            &sent);
+        io = conn_send_file(&h->connection->conn, p->file, p->offset, p->length,
+                            x->core->send_timeout, &sent);
     x->response.sent += sent;
     x->response.body_sent += sent;
     if (io != IO_OK)

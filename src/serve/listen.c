@@ -1,9 +1,10 @@
-/* `listen`: which addresses a server or a forward block answers on. The lines of all blocks are joined into
- * one listener for each address (nginx-semantics 3.1). */
+/* `listen`: which addresses a server or a forward block answers on. The lines of all blocks are
+ * joined into one listener for each address (nginx-semantics 3.1). */
+#include "serve/listen.h"
+
 #include "base/link.h"
 #include "conf/types.h"
 #include "exchange/exchange.h"
-#include "serve/listen.h"
 
 #include <unistd.h>
 
@@ -29,7 +30,8 @@ struct line_setting {
     bool (*set)(struct conf_call *call, unsigned word, struct span value, struct listen_line *line);
 };
 
-static bool set_default(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+static bool set_default(struct conf_call *call, unsigned word, struct span value,
+                        struct listen_line *line)
 {
     (void)value;
     if (call->block->context == CTX_FORWARD)
@@ -38,21 +40,24 @@ static bool set_default(struct conf_call *call, unsigned word, struct span value
     return true;
 }
 
-static bool set_ssl(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+static bool set_ssl(struct conf_call *call, unsigned word, struct span value,
+                    struct listen_line *line)
 {
     (void)call, (void)word, (void)value;
     line->ssl = true;
     return true;
 }
 
-static bool set_http2(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+static bool set_http2(struct conf_call *call, unsigned word, struct span value,
+                      struct listen_line *line)
 {
     (void)value, (void)line;
     conf_warn(call, word, "\"http2\" is not supported yet: HTTP/1.1 is served");
     return true;
 }
 
-static bool set_bind(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+static bool set_bind(struct conf_call *call, unsigned word, struct span value,
+                     struct listen_line *line)
 {
     (void)call, (void)word, (void)value;
     line->bind = 1;
@@ -70,7 +75,8 @@ static bool set_count(struct conf_call *call, unsigned word, struct span value, 
     return true;
 }
 
-static bool set_backlog(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+static bool set_backlog(struct conf_call *call, unsigned word, struct span value,
+                        struct listen_line *line)
 {
     line->bind = 1;
     return set_count(call, word, value, &line->backlog);
@@ -87,19 +93,22 @@ static bool set_size(struct conf_call *call, unsigned word, struct span value, i
     return true;
 }
 
-static bool set_rcvbuf(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+static bool set_rcvbuf(struct conf_call *call, unsigned word, struct span value,
+                       struct listen_line *line)
 {
     line->bind = 1;
     return set_size(call, word, value, &line->rcvbuf);
 }
 
-static bool set_sndbuf(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+static bool set_sndbuf(struct conf_call *call, unsigned word, struct span value,
+                       struct listen_line *line)
 {
     line->bind = 1;
     return set_size(call, word, value, &line->sndbuf);
 }
 
-static bool set_ipv6only(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+static bool set_ipv6only(struct conf_call *call, unsigned word, struct span value,
+                         struct listen_line *line)
 {
     line->bind = 1;
     if (!span_is(value, "on") && !span_is(value, "off"))
@@ -109,7 +118,8 @@ static bool set_ipv6only(struct conf_call *call, unsigned word, struct span valu
     return true;
 }
 
-static bool set_http(struct conf_call *call, unsigned word, struct span value, struct listen_line *line)
+static bool set_http(struct conf_call *call, unsigned word, struct span value,
+                     struct listen_line *line)
 {
     (void)value, (void)line;
     return call->block->context == CTX_FORWARD ||
@@ -117,14 +127,22 @@ static bool set_http(struct conf_call *call, unsigned word, struct span value, s
 }
 
 static const struct line_setting settings_of_a_line[] = {
-    { "default_server", set_default }, { "default", set_default }, { "ssl", set_ssl },
-    { "http2", set_http2 },            { "bind", set_bind },       { "reuseport", set_bind },
-    { "backlog=", set_backlog },       { "rcvbuf=", set_rcvbuf },  { "sndbuf=", set_sndbuf },
-    { "ipv6only=", set_ipv6only },     { "http", set_http },
+    { "default_server", set_default },
+    { "default", set_default },
+    { "ssl", set_ssl },
+    { "http2", set_http2 },
+    { "bind", set_bind },
+    { "reuseport", set_bind },
+    { "backlog=", set_backlog },
+    { "rcvbuf=", set_rcvbuf },
+    { "sndbuf=", set_sndbuf },
+    { "ipv6only=", set_ipv6only },
+    { "http", set_http },
 };
 
-static const char *const later[] = { "proxy_protocol", "quic",  "socks",  "socks4",       "socks5",  "mixed",
-                                     "redirect",       "tproxy", "name=",  "fastopen=",    "setfib=", "deferred",
+static const char *const later[] = { "proxy_protocol", "quic",      "socks",         "socks4",
+                                     "socks5",         "mixed",     "redirect",      "tproxy",
+                                     "name=",          "fastopen=", "setfib=",       "deferred",
                                      "accept_filter=", "multipath", "so_keepalive=", "protocol=" };
 
 static bool read_setting(struct conf_call *call, unsigned word, struct listen_line *line)
@@ -139,13 +157,15 @@ static bool read_setting(struct conf_call *call, unsigned word, struct listen_li
             return s->set(call, word, span_from(text, strlen(s->name)), line);
     }
     for (size_t i = 0; i < COUNT(later); i++)
-        if (span_is(text, later[i]) || (span_ends(span_of(later[i]), "=") && span_starts(text, later[i])))
+        if (span_is(text, later[i]) ||
+            (span_ends(span_of(later[i]), "=") && span_starts(text, later[i])))
             return conf_refuse(call, word, "\"%s\" is known, not supported yet",
                                arena_cstr(conf_arena(call), text));
     return conf_refuse(call, word, "invalid parameter \"%s\"", arena_cstr(conf_arena(call), text));
 }
 
-/* `port`, `address`, `address:port`, `*:port`, `localhost:port`, `[v6]:port`; port 0: the kernel's choice. */
+/* `port`, `address`, `address:port`, `*:port`, `localhost:port`, `[v6]:port`; port 0: the kernel's
+ * choice. */
 static bool read_address(struct span text, uint16_t default_port, struct address *ret)
 {
     struct span host = text, port = { NULL, 0 };
@@ -199,11 +219,12 @@ static const struct conf_type listen_type = { .set = set_listen,
 
 static const struct directive directives[] = {
     { "listen", CTX_SERVER | CTX_FORWARD, 1, ANY_ARGS, &listen_type,
-      offsetof(struct listen_settings, lines), NULL, NONE, "address and port to answer on", 0, NULL },
+      offsetof(struct listen_settings, lines), NULL, NONE, "address and port to answer on", 0,
+      NULL },
     {},
 };
 
-/* --- joining ----------------------------------------------------------------------------------- */
+/* --- joining -------------------------------------------------------------------------------- */
 
 static struct listener *find_listener(struct generation *g, const struct listen_line *line)
 {
@@ -297,8 +318,8 @@ static void share_sockets(struct generation *g)
     for (uint32_t i = 0; i < g->listeners.len; i++) {
         all[i]->names = NULL;
         for (uint32_t j = 0; j < g->listeners.len && !all[i]->options_given; j++)
-            if (i != j && all[j]->address.port == all[i]->address.port && all[i]->address.port != 0 &&
-                all[j]->address.family == all[i]->address.family &&
+            if (i != j && all[j]->address.port == all[i]->address.port &&
+                all[i]->address.port != 0 && all[j]->address.family == all[i]->address.family &&
                 memcmp(all[j]->address.ip, any, sizeof(any)) == 0)
                 all[i]->wildcard = all[j];
         if (all[i]->wildcard == NULL)
@@ -309,7 +330,8 @@ static void share_sockets(struct generation *g)
             all[i]->socket = all[i]->wildcard->socket;
 }
 
-static const struct listen_settings *own_lines(const struct generation *g, const struct conf_block *b);
+static const struct listen_settings *own_lines(const struct generation *g,
+                                               const struct conf_block *b);
 
 static bool join_block(struct generation *g, struct conf *conf, struct conf_block *block)
 {
@@ -347,7 +369,8 @@ const struct module listen_module = {
     .init = init,
 };
 
-static const struct listen_settings *own_lines(const struct generation *g, const struct conf_block *b)
+static const struct listen_settings *own_lines(const struct generation *g,
+                                               const struct conf_block *b)
 {
     return settings_in(b, module_index(g, &listen_module));
 }

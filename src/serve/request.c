@@ -8,9 +8,9 @@ static const struct {
     const char *name;
     enum method method;
 } methods[] = {
-    { "GET", METHOD_GET },         { "HEAD", METHOD_HEAD },   { "POST", METHOD_POST },
-    { "PUT", METHOD_PUT },         { "DELETE", METHOD_DELETE }, { "OPTIONS", METHOD_OPTIONS },
-    { "PATCH", METHOD_PATCH },     { "TRACE", METHOD_TRACE }, { "CONNECT", METHOD_CONNECT },
+    { "GET", METHOD_GET },     { "HEAD", METHOD_HEAD },     { "POST", METHOD_POST },
+    { "PUT", METHOD_PUT },     { "DELETE", METHOD_DELETE }, { "OPTIONS", METHOD_OPTIONS },
+    { "PATCH", METHOD_PATCH }, { "TRACE", METHOD_TRACE },   { "CONNECT", METHOD_CONNECT },
     { "LOCK", METHOD_LOCK },
 };
 
@@ -74,7 +74,8 @@ static bool take_host(struct exchange *x, struct span authority, const char **re
     return true;
 }
 
-/* The host in an absolute target wins over Host (RFC 9112 3.2.2), which must be there all the same. */
+/* The host in an absolute target wins over Host (RFC 9112 3.2.2), which must be there all the same.
+ */
 static bool take_authority(struct exchange *x, const struct target *t, const char **ret_why)
 {
     struct request *r = &x->request;
@@ -89,8 +90,8 @@ static bool take_authority(struct exchange *x, const struct target *t, const cha
     return take_host(x, t->authority, ret_why);
 }
 
-/* Fields with odd names: dropped on the reverse face, unless the configuration keeps them (nginx-semantics
- * 4.3). The forward face passes every token on. */
+/* Fields with odd names: dropped on the reverse face, unless the configuration keeps them
+ * (nginx-semantics 4.3). The forward face passes every token on. */
 static void drop_invalid(struct exchange *x)
 {
     struct fields *f = &x->request.fields;
@@ -100,8 +101,9 @@ static void drop_invalid(struct exchange *x)
     for (unsigned i = 0; i < f->count; i++) {
         struct field *field = &f->at[i];
 
-        if (field->invalid && (field_name_is_disguise(field->name) ||
-                               (drops && !field_name_is_plain(field->name, x->core->names.underscores))))
+        if (field->invalid &&
+            (field_name_is_disguise(field->name) ||
+             (drops && !field_name_is_plain(field->name, x->core->names.underscores))))
             exchange_log(x, LEVEL_INFO, 0, "client sent invalid header line: \"%.*s\"",
                          (int)(field->name.len < 100 ? field->name.len : 100), field->name.at);
         else

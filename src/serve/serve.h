@@ -7,7 +7,8 @@
 
 /* `fds[i]` is the socket number i of the generation's listeners; taken over. 0 or -errno. */
 int serve_start(struct worker *w, const int *fds, unsigned count);
-/* No new connections, no keep-alive; parked connections are closed. `on_idle` comes once, when none is left. */
+/* No new connections, no keep-alive; parked connections are closed. `on_idle` comes once, when none
+ * is left. */
 void serve_drain(struct worker *w, void (*on_idle)(struct worker *w));
 /* Closes every connection now: fibers are cancelled. `on_idle` comes as above. */
 void serve_abort(struct worker *w);

@@ -10,8 +10,8 @@
 
 enum { REQUESTS_A_TURN = 16, LINGER_READ = BLOCK_SIZE };
 
-/* Closing while the client still sends would reset what it has not yet read: end our side, then read and drop
- * (nginx-semantics 4.5). */
+/* Closing while the client still sends would reset what it has not yet read: end our side, then
+ * read and drop (nginx-semantics 4.5). */
 static void linger(struct connection *c, const struct core_settings *core)
 {
     struct loop *l = c->conn.sock.loop;
@@ -41,7 +41,8 @@ static enum after serve_one(struct h1 *h)
     struct exchange *x = exchange_new(w, &h->client);
 
     if (x == NULL) {
-        errlog_write(w->log, LEVEL_CRIT, c->serial, 0, "memory budget spent: a connection is closed");
+        errlog_write(w->log, LEVEL_CRIT, c->serial, 0,
+                     "memory budget spent: a connection is closed");
         return AFTER_RESET;
     }
     c->requests++;
@@ -64,7 +65,9 @@ static void finish(struct h1 *h, enum after after)
                          conn_ready(&c->conn));
 
     /* A body that only the end of the connection ends must not end like a whole one. */
-    enum closing closing = !cut ? CLOSE_CLEAN : h->answer.left == LENGTH_UNKNOWN && !h->answer.chunked ? CLOSE_RESET : CLOSE_CUT;
+    enum closing closing = !cut                                                     ? CLOSE_CLEAN
+                           : h->answer.left == LENGTH_UNKNOWN && !h->answer.chunked ? CLOSE_RESET
+                                                                                    : CLOSE_CUT;
 
     h1_free(h);
     if (after == AFTER_TAKEN)

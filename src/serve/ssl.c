@@ -1,5 +1,5 @@
-/* `ssl_*`: TLS towards clients. Certificates arrive as DER from the bundle; a worker makes one context for each distinct
- * set of settings, and an identity for each certificate. */
+/* `ssl_*`: TLS towards clients. Certificates arrive as DER from the bundle; a worker makes one
+ * context for each distinct set of settings, and an identity for each certificate. */
 #include "serve/ssl.h"
 
 #include "conf/types.h"
@@ -27,15 +27,17 @@ struct ssl_settings {
     struct tls_choice choice;   /* in a worker */
 };
 
-/* --- rows -------------------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 static bool load(struct conf_call *call, struct ssl_file *file, enum conf_kind kind)
 {
     struct span word = conf_word(call, 1);
 
-    if (span_find(word, '$') < word.len || span_starts(word, "data:") || span_starts(word, "engine:"))
-        return conf_refuse(call, 1, "\"%s\": certificates by variable and value are known, not supported yet",
-                           arena_cstr(conf_arena(call), word));
+    if (span_find(word, '$') < word.len || span_starts(word, "data:") ||
+        span_starts(word, "engine:"))
+        return conf_refuse(
+            call, 1, "\"%s\": certificates by variable and value are known, not supported yet",
+            arena_cstr(conf_arena(call), word));
     file->place = conf_place(call, 1);
     file->path = conf_file_path(call, word);
     return conf_load(call, 1, file->path, kind, &file->der);
@@ -66,7 +68,8 @@ static bool set_protocols(struct conf_call *call, void *field)
         while (n->name != NULL && !span_is(conf_word(call, i), n->name))
             n++;
         if (n->name == NULL)
-            return conf_refuse(call, i, "invalid value \"%s\"", arena_cstr(conf_arena(call), conf_word(call, i)));
+            return conf_refuse(call, i, "invalid value \"%s\"",
+                               arena_cstr(conf_arena(call), conf_word(call, i)));
         if (n->value == 0)
             return conf_refuse(call, i, "\"%s\" is broken and not supported", n->name);
         protocols |= n->value;
@@ -80,13 +83,17 @@ static bool set_prefer(struct conf_call *call, void *field)
     enum tls_order *order = field;
 
     if (!span_is(conf_word(call, 1), "on") && !span_is(conf_word(call, 1), "off"))
-        return conf_refuse(call, 1, "invalid value \"%s\" in \"ssl_prefer_server_ciphers\" directive, it must be "
-                           "\"on\" or \"off\"", arena_cstr(conf_arena(call), conf_word(call, 1)));
+        return conf_refuse(
+            call, 1,
+            "invalid value \"%s\" in \"ssl_prefer_server_ciphers\" directive, it must be "
+            "\"on\" or \"off\"",
+            arena_cstr(conf_arena(call), conf_word(call, 1)));
     *order = span_is(conf_word(call, 1), "on") ? TLS_ORDER_SERVER : TLS_ORDER_CLIENT;
     return true;
 }
 
-static const struct conf_type chain_type = { .set = set_certificate, .size = sizeof(struct ssl_file) };
+static const struct conf_type chain_type = { .set = set_certificate,
+                                             .size = sizeof(struct ssl_file) };
 static const struct conf_type key_type = { .set = set_key, .size = sizeof(struct ssl_file) };
 static const struct conf_type protocols_type = { .set = set_protocols, .size = sizeof(unsigned) };
 static const struct conf_type prefer_type = { .set = set_prefer, .size = sizeof(struct ssl_order) };
@@ -97,15 +104,16 @@ enum { SERVERS = CTX_HTTP | CTX_SERVER | CTX_FORWARD };
 static const struct directive directives[] = {
     { "ssl_certificate", SERVERS, 1, 1, &chain_type, FIELD(chain), NULL, WHOLE,
       "the server's certificate, with its chain", 0, NULL },
-    { "ssl_certificate_key", SERVERS, 1, 1, &key_type, FIELD(key), NULL, WHOLE, "its private key", 0, NULL },
-    { "ssl_protocols", SERVERS, 1, ANY_ARGS, &protocols_type, FIELD(protocols), "TLSv1.2 TLSv1.3", WHOLE,
-      "versions of TLS", 0, NULL },
+    { "ssl_certificate_key", SERVERS, 1, 1, &key_type, FIELD(key), NULL, WHOLE, "its private key",
+      0, NULL },
+    { "ssl_protocols", SERVERS, 1, ANY_ARGS, &protocols_type, FIELD(protocols), "TLSv1.2 TLSv1.3",
+      WHOLE, "versions of TLS", 0, NULL },
     { "ssl_ciphers", SERVERS, 1, 1, &conf_text, FIELD(ciphers), "HIGH:!aNULL:!MD5", WHOLE,
       "ciphers for TLS up to 1.2, as OpenSSL writes them", 0, NULL },
     { "ssl_prefer_server_ciphers", SERVERS, 1, 1, &prefer_type, FIELD(prefer), NULL, WHOLE,
       "our order of ciphers, not the client's", 0, NULL },
-    { "ssl_ecdh_curve", SERVERS, 1, 1, &conf_text, FIELD(curves), "auto", WHOLE, "groups of the key exchange", 0,
-      NULL },
+    { "ssl_ecdh_curve", SERVERS, 1, 1, &conf_text, FIELD(curves), "auto", WHOLE,
+      "groups of the key exchange", 0, NULL },
     { "ssl_session_tickets", SERVERS, 1, 1, &conf_flag, FIELD(tickets), "on", WHOLE,
       "resume sessions by ticket", 0, NULL },
     { "ssl_session_timeout", SERVERS, 1, 1, &conf_time, FIELD(session_timeout), "5m", WHOLE,
@@ -115,7 +123,7 @@ static const struct directive directives[] = {
     {},
 };
 
-/* --- checks -------------------------------------------------------------------------------------------------- */
+/* --- checks --------------------------------------------------------------------------------- */
 
 static struct ssl_settings *settings_of(const struct generation *g, const struct conf_block *b)
 {
@@ -144,15 +152,18 @@ static bool check_server(struct generation *g, struct conf *conf, const struct l
     char reason[256];
 
     if (s->chain.der.len == 0)
-        return conf_complain(conf, b->place, "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive in %.*s:%u",
-                             (int)conf_file_name(conf, l->place.file).len, conf_file_name(conf, l->place.file).at,
-                             l->place.line);
+        return conf_complain(
+            conf, b->place,
+            "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive in %.*s:%u",
+            (int)conf_file_name(conf, l->place.file).len, conf_file_name(conf, l->place.file).at,
+            l->place.line);
     if (s->key.der.len == 0)
-        return conf_complain(conf, s->chain.place, "no \"ssl_certificate_key\" is defined for certificate \"%.*s\"",
+        return conf_complain(conf, s->chain.place,
+                             "no \"ssl_certificate_key\" is defined for certificate \"%.*s\"",
                              (int)s->chain.path.len, s->chain.path.at);
     if (!tls_pair_fits(s->chain.der, s->key.der, reason))
-        return conf_complain(conf, s->key.place, "SSL_CTX_use_PrivateKey(\"%.*s\") failed: %s", (int)s->key.path.len,
-                             s->key.path.at, reason);
+        return conf_complain(conf, s->key.place, "SSL_CTX_use_PrivateKey(\"%.*s\") failed: %s",
+                             (int)s->key.path.len, s->key.path.at, reason);
     struct tls_settings values = values_of(s);
     struct tls_context *context = tls_server_context_new(&values, reason);
     if (context == NULL)
@@ -176,13 +187,14 @@ static bool init(struct generation *g, struct conf *conf, void *settings)
     return good;
 }
 
-/* --- in a worker --------------------------------------------------------------------------------------------- */
+/* --- in a worker ---------------------------------------------------------------------------- */
 
 static bool same_values(const struct ssl_settings *a, const struct ssl_settings *b)
 {
-    return a->protocols == b->protocols && span_same(a->ciphers, b->ciphers) && span_same(a->curves, b->curves) &&
-           a->prefer.order == b->prefer.order && a->tickets == b->tickets &&
-           a->session_timeout == b->session_timeout && span_same(a->chain.path, b->chain.path);
+    return a->protocols == b->protocols && span_same(a->ciphers, b->ciphers) &&
+           span_same(a->curves, b->curves) && a->prefer.order == b->prefer.order &&
+           a->tickets == b->tickets && a->session_timeout == b->session_timeout &&
+           span_same(a->chain.path, b->chain.path);
 }
 
 static struct tls_context *shared_context(struct generation *g, const struct ssl_settings *own)
@@ -246,7 +258,8 @@ struct choosing {
 static bool choose(void *arg, struct span name, struct tls_choice *ret)
 {
     const struct choosing *c = arg;
-    const struct conf_block *b = c->listener->find ? c->listener->find(c->listener, name) : c->listener->fallback;
+    const struct conf_block *b =
+        c->listener->find ? c->listener->find(c->listener, name) : c->listener->fallback;
 
     *ret = settings_of(c->generation, b)->choice;
     return ret->context != NULL && ret->identity != NULL;
@@ -255,10 +268,12 @@ static bool choose(void *arg, struct span name, struct tls_choice *ret)
 enum ssl_verdict ssl_accept(struct connection *c, const struct listener *l)
 {
     struct worker *w = c->acceptor->worker;
-    struct generation *g = generation_ref(w->generation); /* the choice must outlive the handshake's waits */
+    struct generation *g =
+        generation_ref(w->generation); /* the choice must outlive the handshake's waits */
     struct choosing choosing = { g, l };
     const struct ssl_settings *own = settings_of(g, l->fallback);
-    uint64_t limit = own->handshake_timeout ? own->handshake_timeout : core_of(l->fallback)->client_header_timeout;
+    uint64_t limit = own->handshake_timeout ? own->handshake_timeout
+                                            : core_of(l->fallback)->client_header_timeout;
     enum tls_fault fault = TLS_FINE;
     char reason[200] = "";
     enum ssl_verdict verdict = SSL_REFUSED;
@@ -282,7 +297,7 @@ enum ssl_verdict ssl_accept(struct connection *c, const struct listener *l)
     return verdict;
 }
 
-/* --- variables -------------------------------------------------------------------------------------------------- */
+/* --- variables ------------------------------------------------------------------------------ */
 
 static bool info_of(struct exchange *x, struct conn_info *ret)
 {
@@ -341,7 +356,8 @@ static bool get_reused(struct exchange *x, struct span arg, struct span *ret)
 static const struct variable variables[] = {
     { "ssl_protocol", false, get_protocol, "version of TLS" },
     { "ssl_cipher", false, get_cipher, "cipher of the connection" },
-    { "ssl_server_name", false, get_server_name, "the name that the client asked for in its hello" },
+    { "ssl_server_name", false, get_server_name,
+      "the name that the client asked for in its hello" },
     { "ssl_session_reused", false, get_reused, "`r` if the session was resumed, else `.`" },
     {},
 };

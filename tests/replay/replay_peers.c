@@ -14,12 +14,12 @@ enum { MOST_BYTES = 512 << 20 };
 
 bool span_has(struct span s, const char *text)
 {
-    return memmem(s.at, s.len, text, strlen(text)) != NULL;
+    return s.len > 0 && memmem(s.at, s.len, text, strlen(text)) != NULL;
 }
 
 static bool head_of(struct span bytes, struct span *ret_head, struct span *ret_rest)
 {
-    const char *end = memmem(bytes.at, bytes.len, "\r\n\r\n", 4);
+    const char *end = bytes.len > 0 ? memmem(bytes.at, bytes.len, "\r\n\r\n", 4) : NULL;
 
     if (end == NULL)
         return false;

@@ -190,8 +190,8 @@ static inline enum verdict stage_phases(struct exchange *x, enum phase last)
     const struct generation *g = x->generation;
 
     for (enum phase phase = PHASE_POST_READ; phase <= last; phase++) {
-        for (unsigned i = 0; i < g->hook_count[phase] && !x->redirected; i++) {
-            const struct hook_entry *e = &g->hooks[phase][i];
+        for (unsigned i = 0; i < g->index.hook_count[phase] && !x->redirected; i++) {
+            const struct hook_entry *e = &g->index.hooks[phase][i];
             enum verdict verdict = e->hook->run(x, settings_in(x->block, e->module));
 
             if (verdict == ANSWER || verdict == REFUSE)

@@ -56,7 +56,7 @@ static bool nets_and_lists_cover(const struct condition *outer, const struct con
            nets_cover(&outer->values.nets, &inner->values.nets);
 }
 
-/* --- client ----------------------------------------------------------------------------------- */
+/* --- client --------------------------------------------------------------------------------- */
 
 static bool read_client(struct conf_call *call, unsigned word, struct condition *c)
 {
@@ -82,7 +82,7 @@ static enum truth test_client(const struct condition *c, const struct facts *f)
     return truth_of(in_nets(c, &f->client));
 }
 
-/* --- protocol, method, port ------------------------------------------------------------------- */
+/* --- protocol, method, port ----------------------------------------------------------------- */
 
 static const char *const protocols[] = { [PROTOCOL_HTTP] = "http",
                                          [PROTOCOL_CONNECT] = "connect",
@@ -194,7 +194,7 @@ static bool ports_cover(const struct condition *outer, const struct condition *i
     return true;
 }
 
-/* --- host, category --------------------------------------------------------------------------- */
+/* --- host, category ------------------------------------------------------------------------- */
 
 static bool read_host(struct conf_call *call, unsigned word, struct condition *c)
 {
@@ -253,7 +253,7 @@ static enum truth test_category(const struct condition *c, const struct facts *f
     return truth;
 }
 
-/* --- address ---------------------------------------------------------------------------------- */
+/* --- address -------------------------------------------------------------------------------- */
 
 static bool read_address(struct conf_call *call, unsigned word, struct condition *c)
 {
@@ -284,7 +284,7 @@ static enum truth test_address(const struct condition *c, const struct facts *f)
     return truth_of((c->bits & f->candidate->words) != 0 || in_nets(c, &f->candidate->plain));
 }
 
-/* --- the table -------------------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------------------------ */
 
 static const struct condition_kind kinds[] = {
     { "client", STAGE_REQUEST, read_client, test_client, nets_and_lists_cover },

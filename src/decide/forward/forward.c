@@ -104,7 +104,7 @@ static bool set_misplaced(struct conf_call *call, void *field)
                        (const char *)call->row->extra);
 }
 
-/* --- checks ----------------------------------------------------------------------------------- */
+/* --- checks --------------------------------------------------------------------------------- */
 
 /* From the block outwards, the inner list first. */
 static const struct value_list *find_list(const struct list_finder *f, struct span name,
@@ -190,7 +190,7 @@ static bool init(struct generation *g, struct conf *conf, void *settings)
     return good;
 }
 
-/* --- rows ------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 #define FIELD(member) offsetof(struct forward_settings, member)
 

@@ -88,7 +88,7 @@ const char *report_detail(const struct visit *v)
     return NULL;
 }
 
-/* --- variables -------------------------------------------------------------------------------- */
+/* --- variables ------------------------------------------------------------------------------ */
 
 static bool constant(const char *text, struct span *ret)
 {

@@ -1,4 +1,5 @@
-/* Idle connections to upstreams, least recently used last, and what balancers remember. Owns both. */
+/* Idle connections to upstreams, least recently used last, and what balancers remember. Owns
+ * both. */
 #include "fetch/upstream/pool.h"
 
 #include <stdlib.h>
@@ -107,7 +108,8 @@ void upstream_conn_close(struct upstream_conn *c, bool reset)
     conn_close(&c->conn, reset, on_closed);
 }
 
-/* Something came on an idle connection, a FIN or surplus bytes, or its time is over: never used again. */
+/* Something came on an idle connection, a FIN or surplus bytes, or its time is over: never used
+ * again. */
 static void on_wake(struct sock *s, enum wake why)
 {
     struct upstream_conn *c = CONTAINER(conn_of_sock(s), struct upstream_conn, conn);

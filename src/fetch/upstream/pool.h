@@ -4,13 +4,14 @@
 #include "base/link.h"
 #include "exchange/exchange.h"
 
-/* Connections to upstreams, and those that are idle. Pools outlive generations: they are found again by their key
- * (role, block, address), so a reload keeps them warm. A connection comes back only after a fully sent request, a
- * fully read and unambiguous answer, and not one surplus byte (DESIGN 7.4). */
+/* Connections to upstreams, and those that are idle. Pools outlive generations: they are found
+ * again by their key (role, block, address), so a reload keeps them warm. A connection comes back
+ * only after a fully sent request, a fully read and unambiguous answer, and not one surplus byte
+ * (DESIGN 7.4). */
 
 struct pool_limits {
-    uint64_t most;       /* idle ones; 0: none are kept */
-    uint64_t requests;   /* on one connection */
+    uint64_t most;     /* idle ones; 0: none are kept */
+    uint64_t requests; /* on one connection */
     uint64_t age_ms;
     uint64_t timeout_ms; /* idle */
 };
@@ -23,7 +24,7 @@ struct peer_state {
     int64_t effective_weight; /* 0: not yet used */
     uint64_t fails;
     uint64_t accessed, checked; /* ms of the loop's clock */
-    uint64_t connections; /* in use */
+    uint64_t connections;       /* in use */
 };
 
 struct pool {

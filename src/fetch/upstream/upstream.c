@@ -1,5 +1,5 @@
-/* `upstream NAME { server ...; keepalive N; }`. Names of servers are resolved in the worker, after the generation
- * is built: until then, and if they do not resolve, requests get 502. */
+/* `upstream NAME { server ...; keepalive N; }`. Names of servers are resolved in the worker, after
+ * the generation is built: until then, and if they do not resolve, requests get 502. */
 #include "fetch/upstream/upstream.h"
 
 #include "conf/types.h"
@@ -19,7 +19,7 @@ struct upstream_settings {
     uint64_t keepalive_timeout;
 };
 
-/* --- rows ----------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 static bool read_host(struct span text, struct upstream_server *ret)
 {
@@ -79,7 +79,8 @@ static bool set_server(struct conf_call *call, void *field)
     if (span_starts(text, "unix:"))
         return conf_refuse(call, 1, "\"unix:\" is known, not supported yet");
     if (!read_host(text, &s))
-        return conf_refuse(call, 1, "invalid host in upstream \"%s\"", arena_cstr(conf_arena(call), text));
+        return conf_refuse(call, 1, "invalid host in upstream \"%s\"",
+                           arena_cstr(conf_arena(call), text));
     for (unsigned i = 2; i < conf_count(call); i++)
         if (!read_parameter(call, i, &s))
             return false;
@@ -114,7 +115,8 @@ static bool set_upstream(struct conf_call *call, void *field)
     u->name = conf_word(call, 1);
     u->place = conf_place(call, 1);
     if (find(&top->all, u->name) != NULL)
-        return conf_refuse(call, 1, "duplicate upstream \"%s\"", arena_cstr(conf_arena(call), u->name));
+        return conf_refuse(call, 1, "duplicate upstream \"%s\"",
+                           arena_cstr(conf_arena(call), u->name));
     if (own->servers.len == 0)
         return conf_refuse(call, 0, "no servers are inside upstream");
     u->named = true;
@@ -124,19 +126,22 @@ static bool set_upstream(struct conf_call *call, void *field)
     return conf_list_add(call, &top->all, &u, sizeof(u));
 }
 
-static const struct conf_type server_line = { .set = set_server, .size = sizeof(struct conf_list), .many = true };
+static const struct conf_type server_line = { .set = set_server,
+                                              .size = sizeof(struct conf_list),
+                                              .many = true };
 static const struct conf_type upstream_block = { .set = set_upstream, .many = true };
 
 #define FIELD(name) offsetof(struct upstream_settings, name)
 
 static const struct directive directives[] = {
-    { "upstream", CTX_HTTP, 1, 1, &upstream_block, 0, NULL, NONE, "a group of servers", CTX_UPSTREAM, NULL },
-    { "server", CTX_UPSTREAM, 1, ANY_ARGS, &server_line, FIELD(servers), NULL, NONE, "one of the group", 0,
-      NULL },
+    { "upstream", CTX_HTTP, 1, 1, &upstream_block, 0, NULL, NONE, "a group of servers",
+      CTX_UPSTREAM, NULL },
+    { "server", CTX_UPSTREAM, 1, ANY_ARGS, &server_line, FIELD(servers), NULL, NONE,
+      "one of the group", 0, NULL },
     { "keepalive", CTX_UPSTREAM, 1, 1, &conf_number, FIELD(keepalive), "32", NONE,
       "idle connections kept for the group, in each worker", 0, NULL },
-    { "keepalive_requests", CTX_UPSTREAM, 1, 1, &conf_number, FIELD(keepalive_requests), "1000", NONE,
-      "requests on one connection", 0, NULL },
+    { "keepalive_requests", CTX_UPSTREAM, 1, 1, &conf_number, FIELD(keepalive_requests), "1000",
+      NONE, "requests on one connection", 0, NULL },
     { "keepalive_time", CTX_UPSTREAM, 1, 1, &conf_time, FIELD(keepalive_time), "1h", NONE,
       "age after which a connection is not kept", 0, NULL },
     { "keepalive_timeout", CTX_UPSTREAM, 1, 1, &conf_time, FIELD(keepalive_timeout), "60s", NONE,
@@ -144,7 +149,7 @@ static const struct directive directives[] = {
     {},
 };
 
-/* --- groups without a name -------------------------------------------------------------------------- */
+/* --- groups without a name ------------------------------------------------------------------ */
 
 struct upstream *upstream_named(struct generation *g, struct span name)
 {
@@ -162,7 +167,8 @@ struct upstream *upstream_for(struct conf_call *call, unsigned word, struct span
     };
 
     if (!read_host(host_port, &s)) {
-        conf_refuse(call, word, "invalid host in upstream \"%s\"", arena_cstr(conf_arena(call), host_port));
+        conf_refuse(call, word, "invalid host in upstream \"%s\"",
+                    arena_cstr(conf_arena(call), host_port));
         return NULL;
     }
     u->name = host_port;
@@ -171,7 +177,7 @@ struct upstream *upstream_for(struct conf_call *call, unsigned word, struct span
     return conf_list_add(call, &u->servers, &s, sizeof(s)) ? u : NULL;
 }
 
-/* --- in a worker -------------------------------------------------------------------------------------- */
+/* --- in a worker ---------------------------------------------------------------------------- */
 
 static char *print_name(struct generation *g, const struct address *a)
 {
@@ -203,7 +209,7 @@ static void add_resolved(struct worker *w, struct generation *g, struct upstream
                          const struct upstream_server *s)
 {
     struct resolve_result *found = arena_alloc(&g->arena, sizeof(*found));
-    enum io io = resolver_lookup(g->resolver, s->host, loop_now(w->loop) + RESOLVE_MS, found);
+    enum io io = resolver_lookup(g->dns.resolver, s->host, loop_now(w->loop) + RESOLVE_MS, found);
 
     if (io == IO_OK && found->fault == RESOLVE_FOUND) {
         for (unsigned i = 0; i < found->count; i++) {
@@ -214,8 +220,9 @@ static void add_resolved(struct worker *w, struct generation *g, struct upstream
         }
         return;
     }
-    errlog_write(w->log, LEVEL_WARN, 0, 0, "host not found in upstream \"%.*s\" in %.*s:%u", (int)s->host.len,
-                 s->host.at, (int)place_file(g, s->place).len, place_file(g, s->place).at, s->place.line);
+    errlog_write(w->log, LEVEL_WARN, 0, 0, "host not found in upstream \"%.*s\" in %.*s:%u",
+                 (int)s->host.len, s->host.at, (int)place_file(g, s->place).len,
+                 place_file(g, s->place).at, s->place.line);
 }
 
 struct resolving {
@@ -281,7 +288,8 @@ void upstream_register(struct generation *g, struct upstream *u)
     generation_list_add(g, &top->unnamed, &u, sizeof(u));
 }
 
-static void for_all(struct upstream_settings *top, void (*fn)(struct worker *, struct generation *, struct upstream *),
+static void for_all(struct upstream_settings *top,
+                    void (*fn)(struct worker *, struct generation *, struct upstream *),
                     struct worker *w, struct generation *g)
 {
     struct upstream **named = top->all.items, **unnamed = top->unnamed.items;

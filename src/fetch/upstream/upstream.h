@@ -3,10 +3,11 @@
 
 #include "fetch/upstream/pool.h"
 
-/* Groups of servers: `upstream NAME { }`, and the unnamed group of one address that stands directly in proxy_pass. */
+/* Groups of servers: `upstream NAME { }`, and the unnamed group of one address that stands directly
+ * in proxy_pass. */
 
-struct upstream_server { /* a `server` line */
-    struct span host;    /* a name or an address, as written */
+struct upstream_server {    /* a `server` line */
+    struct span host;       /* a name or an address, as written */
     struct address address; /* if it is one; else family AF_UNSPEC */
     uint16_t port;
     uint64_t weight, max_fails, fail_timeout /* ms */, max_conns;
@@ -17,7 +18,7 @@ struct upstream_server { /* a `server` line */
 struct peer {
     const struct upstream_server *server;
     struct address address;
-    char *name; /* `192.0.2.1:80`, for logs */
+    char *name;               /* `192.0.2.1:80`, for logs */
     struct peer_state *state; /* in the pool */
 };
 
@@ -36,7 +37,8 @@ struct upstream {
 
 extern const struct module upstream_module;
 
-/* The group that proxy_pass means: a block of that name (if no port was given), or the address itself. NULL: complained. */
+/* The group that proxy_pass means: a block of that name (if no port was given), or the address
+ * itself. NULL: complained. */
 struct upstream *upstream_for(struct conf_call *call, unsigned word, struct span host_port,
                               const struct pool_limits *limits);
 /* The block of that name, once all are read; NULL: none. */
@@ -44,7 +46,7 @@ struct upstream *upstream_named(struct generation *g, struct span name);
 /* An unnamed group becomes part of the generation: it is started with the others. */
 void upstream_register(struct generation *g, struct upstream *u);
 
-/* --- choosing: smooth weighted round robin (nginx-semantics 7.7) --- */
+/* --- choosing: smooth weighted round robin (nginx-semantics 7.7) ---------------------------- */
 
 struct pick {
     struct upstream *upstream;

@@ -68,9 +68,9 @@ static void etag_and_last_modified_are_replaced_and_others_added(void **state)
     response_add(x, "Cache-Control", span_of("a"));
     const struct generation *g = x->generation;
     unsigned module = 0;
-    for (unsigned i = 0; i < g->filter_count; i++)
-        if (g->modules[g->filters[i]]->filter->slot == SLOT_HEADERS)
-            module = g->filters[i];
+    for (unsigned i = 0; i < g->index.filter_count; i++)
+        if (g->modules[g->index.filters[i]]->filter->slot == SLOT_HEADERS)
+            module = g->index.filters[i];
     assert_false(g->modules[module]->filter->wants(x, settings_in(x->block, module)));
     assert_string_equal(stage_answer(x, "ETag"), "\"new\"");
     assert_int_equal(fields_count(&x->response.fields, FIELD_ETAG), 1);

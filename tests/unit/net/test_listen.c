@@ -63,7 +63,8 @@ static void a_listener_is_ready_for_the_loop(void **state)
 static void an_address_in_use_is_refused_unless_shared(void **state)
 {
     struct address at = loopback(), bound;
-    struct listen_options alone = { .backlog = 1 }, shared = { .backlog = 1, .flags = LISTEN_REUSEPORT };
+    struct listen_options alone = { .backlog = 1 },
+                          shared = { .backlog = 1, .flags = LISTEN_REUSEPORT };
     int first = listen_open(&at, &shared);
 
     (void)state;

@@ -1,0 +1,269 @@
+/* Prints doc/reference: every directive and every variable that the binary knows, from the rows
+ * themselves.
+ *
+ *     reference directives    ->  doc/reference/directives.md
+ *     reference variables     ->  doc/reference/variables.md
+ *
+ * `make reference` writes both; tests/docs fails when they are not what this prints. Owns nothing
+ * but one paragraph at a time. */
+#include "conf/types.h"
+#include "run/module_list.h"
+
+#include <stdio.h>
+
+enum { COLUMNS = 100, LONGEST = 16 * 1024 };
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} contexts[] = {
+    { CTX_MAIN, "main" },          { CTX_EVENTS, "events" },       { CTX_HTTP, "http" },
+    { CTX_SERVER, "server" },      { CTX_LOCATION, "location" },   { CTX_UPSTREAM, "upstream" },
+    { CTX_FORWARD, "forward" },    { CTX_WHEN, "when" },           { CTX_IF, "if" },
+    { CTX_LIMIT, "limit_except" }, { CTX_SERVER_IF, "server if" },
+};
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+/* One paragraph, broken at spaces so that no line is longer than COLUMNS; further lines are set in
+ * by `margin`. */
+static void print_paragraph(const struct buf *text, int margin)
+{
+    struct span rest = buf_view(text);
+    size_t room = COLUMNS;
+
+    while (rest.len > room) {
+        size_t at = room;
+
+        while (at > 0 && rest.at[at] != ' ')
+            at--;
+        if (at == 0) /* one word of that length: it stays whole */
+            at = span_find(rest, ' ');
+        printf("%.*s\n%*s", (int)at, rest.at, margin, "");
+        rest = span_from(rest, at < rest.len ? at + 1 : at);
+        room = COLUMNS - (size_t)margin;
+    }
+    printf("%.*s\n", (int)rest.len, rest.at);
+}
+
+static void add_sentence(struct buf *out, const char *help)
+{
+    buf_adds(out, help);
+    buf_adds(out, ".");
+}
+
+/* --- directives ------------------------------------------------------------------------------- */
+
+static bool is_refused(const struct directive *d)
+{
+    return span_starts(span_of(d->help), "not here: ");
+}
+
+static const char *value_of(const struct directive *d)
+{
+    static const struct {
+        const struct conf_type *type;
+        const char *name;
+    } values[] = {
+        { &conf_flag, "on | off" },       { &conf_number, "NUMBER" }, { &conf_size, "SIZE" },
+        { &conf_offset, "SIZE" },         { &conf_time, "TIME" },     { &conf_seconds, "TIME" },
+        { &conf_buffers, "NUMBER SIZE" }, { &conf_path, "PATH" },
+    };
+
+    for (size_t i = 0; i < COUNT(values); i++)
+        if (values[i].type == d->type)
+            return values[i].name;
+    return NULL;
+}
+
+static void add_choices(const struct directive *d, struct buf *out)
+{
+    for (const struct conf_name *n = d->extra; n->name != NULL; n++)
+        buf_addf(out, "%s%s", n == d->extra ? " " : " | ", n->name);
+}
+
+static void add_words(const struct directive *d, struct buf *out)
+{
+    unsigned shown = d->max_args < 3 ? d->max_args : 1;
+
+    for (unsigned i = 0; i < shown; i++)
+        buf_adds(out, i < d->min_args ? " VALUE" : " [VALUE]");
+    if (shown < d->max_args)
+        buf_adds(out, " ...");
+}
+
+/* `name VALUE ...;` or `name { ... }` */
+static void add_form(const struct directive *d, struct buf *out)
+{
+    const char *value = value_of(d);
+
+    buf_addf(out, "`%s", d->name);
+    if (d->type == &conf_choice)
+        add_choices(d, out);
+    else if (value != NULL && d->max_args < 3)
+        buf_addf(out, " %s", value);
+    else
+        add_words(d, out);
+    buf_adds(out, d->opens != 0 ? " { ... }`" : ";`");
+}
+
+static void add_contexts(const struct directive *d, struct buf *out)
+{
+    const char *between = "";
+
+    for (size_t i = 0; i < COUNT(contexts); i++) {
+        if ((d->contexts & contexts[i].bit) == 0)
+            continue;
+        buf_addf(out, "%s%s", between, contexts[i].name);
+        between = ", ";
+    }
+}
+
+/* What several contexts may say, and an inner block does not take from an outer one. */
+static bool is_local(const struct directive *d)
+{
+    bool several = (d->contexts & (d->contexts - 1)) != 0;
+    bool applies = d->opens == 0 && d->type != &conf_nothing;
+
+    return several && applies && (d->inherit == NONE || d->inherit == INTO_IF);
+}
+
+static void print_directive(const struct directive *d)
+{
+    struct buf text;
+
+    buf_init(&text, LONGEST, NULL);
+    buf_adds(&text, "- ");
+    add_form(d, &text);
+    buf_adds(&text, ": ");
+    add_sentence(&text, d->help);
+    buf_adds(&text, " *In:* ");
+    add_contexts(d, &text);
+    if (d->fallback != NULL)
+        buf_addf(&text, "; *default:* `%s`", d->fallback);
+    if (d->type != NULL && d->type->many)
+        buf_adds(&text, "; may stand several times");
+    if (is_local(d))
+        buf_adds(&text, "; not inherited");
+    if (d->inherit == LIST)
+        buf_adds(&text, "; an inner block's lines are added to the outer block's");
+    if (d->type == &conf_nothing)
+        buf_adds(&text, "; accepted without effect");
+    buf_adds(&text, ".");
+    print_paragraph(&text, 2);
+    buf_done(&text);
+}
+
+static void print_module(const struct module *m)
+{
+    unsigned shown = 0;
+
+    for (const struct directive *d = m->directives; d != NULL && d->name != NULL; d++) {
+        if (is_refused(d))
+            continue;
+        if (shown++ == 0)
+            printf("\n## %s\n\n", m->name);
+        print_directive(d);
+    }
+}
+
+static void print_refused(void)
+{
+    fputs("\n## Refused in a forward block\n\n"
+          "Known elsewhere; here an error that names the replacement.\n\n",
+          stdout);
+    for (unsigned i = 0; i < module_list_count; i++)
+        for (const struct directive *d = module_list[i]->directives; d && d->name != NULL; d++)
+            if (is_refused(d))
+                printf("- `%s`: %s\n", d->name, (const char *)d->extra);
+}
+
+static bool has_row(const char *name)
+{
+    for (unsigned i = 0; i < module_list_count; i++)
+        for (const struct directive *d = module_list[i]->directives; d && d->name != NULL; d++)
+            if (span_same(span_of(d->name), span_of(name)) && !is_refused(d))
+                return true;
+    return false;
+}
+
+static void print_later(void)
+{
+    struct buf text;
+
+    buf_init(&text, LONGEST, NULL);
+    for (const char *const *name = later_directives; *name != NULL; name++)
+        if (!has_row(*name))
+            buf_addf(&text, "%s`%s`", text.len > 0 ? ", " : "", *name);
+    buf_adds(&text, ".");
+    fputs("\n## Known, not supported yet\n\n"
+          "A configuration that uses one of these is refused at its line.\n\n",
+          stdout);
+    print_paragraph(&text, 0);
+    buf_done(&text);
+}
+
+static void print_directives(void)
+{
+    fputs(
+        "# Directives\n\n"
+        "Made by `make reference` from the rows of the modules; do not edit. The order is that "
+        "of
+`src / run /
+            modules.h`. `http` is also the top of a file
+        : `http {}` is optional.SIZE "
+                                     "is a number of
+          bytes,
+          with `k` or `m` behind it if you like;
+        TIME is seconds, or "
+                            "numbers with `ms s m h d w`.
+                             What a block does not say it takes from the block around
+                             "
+                             "it, unless the line says otherwise; a
+                             list is taken whole.",
+                             stdout);
+    for (unsigned i = 0; i < module_list_count; i++)
+        print_module(module_list[i]);
+    print_refused();
+    print_later();
+}
+
+/* --- variables -------------------------------------------------------------------------------- */
+
+static void print_variables_of(const struct module *m)
+{
+    for (const struct variable *v = m->variables; v != NULL && v->name != NULL; v++) {
+        struct buf text;
+
+        if (v == m->variables)
+            printf("\n## %s\n\n", m->name);
+        buf_init(&text, LONGEST, NULL);
+        buf_addf(&text, "- `$%s%s`: ", v->name, v->family ? "NAME" : "");
+        add_sentence(&text, v->help);
+        print_paragraph(&text, 2);
+        buf_done(&text);
+    }
+}
+
+static void print_variables(void)
+{
+    fputs("# Variables\n\n"
+          "Made by `make reference` from the tables of the modules; do not edit. Names do not "
+          "depend on\ncase. NAME is lower case, with `_` for `-`.\n",
+          stdout);
+    for (unsigned i = 0; i < module_list_count; i++)
+        print_variables_of(module_list[i]);
+}
+
+int main(int argc, char **argv)
+{
+    struct span what = argc == 2 ? span_of(argv[1]) : span_of("");
+
+    if (span_is(what, "directives"))
+        print_directives();
+    else if (span_is(what, "variables"))
+        print_variables();
+    else
+        return fputs("expected: reference directives | variables\n", stderr), 2;
+    return fflush(stdout) == 0 ? 0 : 1;
+}
