@@ -206,22 +206,14 @@ static void print_later(void)
 static void print_directives(void)
 {
     fputs(
-        "# Directives\n\n"
-        "Made by `make reference` from the rows of the modules; do not edit. The order is that "
-        "of
-`src / run /
-            modules.h`. `http` is also the top of a file
-        : `http {}` is optional.SIZE "
-                                     "is a number of
-          bytes,
-          with `k` or `m` behind it if you like;
-        TIME is seconds, or "
-                            "numbers with `ms s m h d w`.
-                             What a block does not say it takes from the block around
-                             "
-                             "it, unless the line says otherwise; a
-                             list is taken whole.",
-                             stdout);
+        "# Directives\n"
+        "\n"
+        "Made by `make reference` from the rows of the modules; do not edit. The order is that of\n"
+        "`src/run/modules.h`. `http` is also the top of a file: `http { }` is optional. SIZE is a\n"
+        "number of bytes, with `k` or `m` behind it if you like; TIME is seconds, or numbers with\n"
+        "`ms s m h d w`. What a block does not say it takes from the block around it, unless the\n"
+        "line says otherwise; several lines of a name are taken or replaced together.\n",
+        stdout);
     for (unsigned i = 0; i < module_list_count; i++)
         print_module(module_list[i]);
     print_refused();

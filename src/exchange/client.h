@@ -26,7 +26,7 @@ struct client_ops {
                          const struct part *p); /* p->last: the end leaves with it */
     enum io (*send_end)(struct client *c);
     enum io (*send_interim)(struct client *c, unsigned status,
-                            const struct fields *fields); /* 103 */
+                            const struct fields *fields); /* 103; 100: once, if waited for */
     /* Cancels the running fiber when the client hangs up; off again by `on` false. */
     void (*watch)(struct client *c, bool on);
     /* Gives the connection up to a tunnel, with what was already read (unread) in it. NULL: it

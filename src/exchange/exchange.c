@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_REDIRECTS = 10 };
+enum { MOST_REDIRECTS = 10, PARTS_A_TURN = 32 };
 
 static enum verdict hooks_run(struct exchange *x, enum phase phase)
 {
@@ -89,13 +89,16 @@ static void filters_wrap(struct exchange *x)
 static enum io relay(struct exchange *x)
 {
     const struct client_ops *to = x->client->ops;
-    const struct source_ops *from = x->source->ops;
     enum io io = to->send_head(x->client); /* held back: leaves with a first part that is at hand */
+    const struct source_ops *from = x->source->ops; /* a head that cannot be sent becomes a page */
 
     if (io == IO_OK && response_has_no_body(x))
         return to->send_end(x->client);
-    while (io == IO_OK) {
+    for (unsigned parts = 1; io == IO_OK; parts++) {
         struct part part; /* good until the next read */
+
+        if (parts % PARTS_A_TURN == 0) /* a file never waits, and a fast client neither */
+            fiber_yield();
 
         if (from->ready != NULL &&
             !from->ready(x->source))   /* before a read that would wait nothing */
@@ -155,9 +158,9 @@ void exchange_end(struct exchange *x, enum io io)
         x->fault = FAULT_CLIENT_GONE;
     if (x->response.head_sent == 0 && x->fault == FAULT_CLIENT_GONE)
         x->response.status = 499;
-    exchange_source(x, NULL);
     if (x->response.status != 0)
-        run_loggers(x);
+        run_loggers(x); /* the source holds the bytes of the answer's fields */
+    exchange_source(x, NULL);
     if (x->body != NULL)
         body_done(x->body);
     generation_unref(&x->generation);

@@ -13,7 +13,6 @@ struct template
     const struct template_part *parts; /* generation arena */
     uint32_t count;
     bool is_set; /* false: the directive is not there */
-    bool sensitive;
     struct span text; /* as written; the whole value if `count` is 0 */
 };
 

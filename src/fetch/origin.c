@@ -19,6 +19,10 @@ static struct origin *origin_of(struct source *s)
 
 static void let_go_of_bytes(struct origin *o)
 {
+    struct attempts *attempts = attempts_of(o->source.x);
+
+    if (attempts != NULL)
+        attempts->fields = NULL; /* they lie in what goes now */
     lease_done(&o->in);
     block_unref(o->head_block);
     o->head_block = NULL;
@@ -193,6 +197,8 @@ static enum io origin_head(struct source *s)
 
     if (has_body && o->conf->switches.request_buffering && x->body == NULL)
         io = body_spool(x);
+    if (io == IO_CANCELLED)
+        x->fault = FAULT_CLIENT_GONE;
     if (io != IO_OK)
         return IO_FAILED;
     if ((!has_body || x->body != NULL) && !o->conf->aborts.ignore_client_abort)

@@ -182,11 +182,19 @@ static enum io send_alone(struct origin *o)
     return write_all(o, &head, 1);
 }
 
+/* Leave to send is given here: the child only reads from the client, so that one fiber writes to
+ * it. */
 static enum io send_streamed(struct origin *o)
 {
+    static const struct fields none;
+    struct exchange *x = o->source.x;
     enum io io = send_alone(o);
 
-    return io == IO_OK ? begin_upload(o, pass_streamed) : io;
+    if (io != IO_OK)
+        return io;
+    if (x->request.expects && x->client->ops->send_interim(x->client, 100, &none) != IO_OK)
+        return IO_CANCELLED; /* the client is gone */
+    return begin_upload(o, pass_streamed);
 }
 
 enum io origin_send(struct origin *o)

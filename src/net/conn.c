@@ -107,6 +107,18 @@ void conn_unread(struct conn *c, struct lease *l)
 
 /* --- on a fiber ----------------------------------------------------------------------------- */
 
+enum { STEPS_A_TURN = 16, FILE_STEP = 256 << 10 };
+
+/* Peers that are always ready would never let others run, nor hear that the fiber is cancelled. */
+static enum io share(struct conn *c)
+{
+    if (++c->streak < STEPS_A_TURN)
+        return IO_OK;
+    c->streak = 0;
+    fiber_yield();
+    return fiber_cancelled() && fiber_shield(0) == 0 ? IO_CANCELLED : IO_OK;
+}
+
 enum io conn_wait(struct conn *c, uint64_t deadline)
 {
     uint8_t want = c->top->want;
@@ -118,9 +130,12 @@ enum io conn_wait(struct conn *c, uint64_t deadline)
 
 enum io conn_read(struct conn *c, uint32_t max, struct lease *ret, uint64_t deadline)
 {
-    enum io io = conn_read_start(c, max, ret);
+    enum io io = share(c);
 
+    if (io == IO_OK)
+        io = conn_read_start(c, max, ret);
     while (io == IO_AGAIN) {
+        c->streak = 0;
         io = conn_wait(c, deadline);
         if (io == IO_OK)
             io = conn_read_start(c, max, ret);
@@ -136,7 +151,7 @@ static uint64_t deadline_after(const struct conn *c, uint64_t between_ms)
 enum io conn_write(struct conn *c, struct iovec *iov, int n, uint64_t between_ms)
 {
     uint64_t deadline = deadline_after(c, between_ms);
-    enum io io = IO_OK;
+    enum io io = share(c);
 
     n = iov_skip(&iov, n, 0);
     while (n > 0 && io == IO_OK) {
@@ -162,9 +177,12 @@ enum io conn_send_file(struct conn *c, int file, uint64_t at, size_t n, uint64_t
     size_t sent = 0;
 
     while (sent < n && io == IO_OK) {
-        size_t taken = 0;
+        size_t taken = 0, left = n - sent;
 
-        io = top->ops->send_file(top, file, at + sent, n - sent, &taken);
+        io = share(c);
+        if (io == IO_OK)
+            io = top->ops->send_file(top, file, at + sent, left < FILE_STEP ? left : FILE_STEP,
+                                     &taken);
         sent += taken;
         if (taken > 0)
             deadline = deadline_after(c, between_ms);

@@ -44,6 +44,7 @@ struct conn {
     struct address peer;
     struct address local;
     void (*on_closed)(struct conn *);
+    uint32_t streak; /* steps of a fiber since it last let others run */
     void *user; /* of whoever drives it now: dial, then the session, then the pump */
 };
 

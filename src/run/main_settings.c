@@ -115,8 +115,25 @@ static const struct directive directives[] = {
     {},
 };
 
+/* An error_log inside `http { }` is that of the process, too. */
+static bool check(struct conf *conf, struct conf_block *block, void *settings)
+{
+    const struct main_settings *own = settings;
+    struct conf_block *top = block;
+
+    while (top->parent != NULL)
+        top = top->parent;
+    if (block != top && block->context == CTX_HTTP && conf_stands(conf, block, "error_log")) {
+        unsigned module = module_index(conf_user_of(conf), &main_module);
+
+        ((struct main_settings *)settings_in(top, module))->error_log = own->error_log;
+    }
+    return true;
+}
+
 const struct module main_module = {
     .name = "main",
+    .check = check,
     .directives = directives,
     .settings_size = sizeof(struct main_settings),
 };

@@ -158,8 +158,10 @@ static bool open_error_log(struct service *s)
 
 static bool is_over(const struct service *s)
 {
+    bool starting = s->worker.generation->starting > 0; /* names that nobody waits for any more */
+
     return s->worker.live_connections == 0 && s->worker.live_tunnels == 0 &&
-           s->worker.upstream_connections == 0 && s->loop.fibers.live == 0;
+           s->worker.upstream_connections == 0 && (s->loop.fibers.live == 0 || starting);
 }
 
 static void check_end(struct timer *t)
@@ -232,6 +234,14 @@ static void make_token(char token[9])
     snprintf(token, 9, "%02x%02x%02x%02x", raw[0], raw[1], raw[2], raw[3]);
 }
 
+/* Half of what the machine has: a peer may not drive it into swapping. */
+static size_t memory_for_peers(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+
+    return pages > 0 && size > 0 ? (size_t)pages / 2 * (size_t)size : SIZE_MAX / 2;
+}
+
 static bool start_worker(struct service *s)
 {
     struct worker *w = &s->worker;
@@ -241,7 +251,7 @@ static bool start_worker(struct service *s)
 
     w->loop = &s->loop;
     w->log = &s->log;
-    w->budget = (struct budget){ .max = SIZE_MAX / 2 };
+    w->budget = (struct budget){ .max = memory_for_peers() };
     w->hash_key = hash_key_new();
     link_init(&w->tunnels);
     make_token(w->token);
@@ -302,6 +312,15 @@ static void say_goodbye(struct service *s)
                  "%u upstream connections",
                  (unsigned long long)w->exchanges, w->live_connections, w->live_tunnels,
                  s->loop.fibers.live, w->pooled_connections, w->upstream_connections);
+}
+
+/* Its time was over while fibers still slept: what they hold cannot be taken apart. */
+__attribute__((noreturn)) static void leave_as_it_is(struct service *s, int failed)
+{
+    say_goodbye(s);
+    sinks_flush(&s->worker);
+    pidfile_remove(&s->pidfile);
+    _exit(failed == 0 ? 0 : 1);
 }
 
 static void end_worker(struct service *s)
@@ -390,6 +409,8 @@ int service_run(const struct options *o)
     s->give_up = loop_now(&s->loop) + START_MS;
     timer_set(&s->loop.wheel, &s->ready_check, loop_now(&s->loop));
     int failed = loop_run(&s->loop);
+    if (s->loop.fibers.live > 0 || s->worker.live_connections > 0)
+        leave_as_it_is(s, failed);
     end_worker(s);
     return service_free(s, failed == 0);
 }

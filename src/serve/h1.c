@@ -81,7 +81,7 @@ void h1_reset(struct h1 *h)
         lease_done(&h->in);
     h->body = (struct h1_body){ .framing = BODY_NONE };
     h->answer = (struct h1_answer){ 0 };
-    h->marks = (struct h1_marks){ false, false };
+    h->marks = (struct h1_marks){ .dead = false };
     h->client.on_blocked = NULL;
 }
 

@@ -4,6 +4,8 @@
 #include "proto/chunked.h"
 #include "serve/connection.h"
 
+enum body_use { BODY_UNWANTED, BODY_WANTED }; /* a source reads it, on a fiber of its own perhaps */
+
 /* A client that speaks HTTP/1: the session's buffers while it is served. Pooled; one for each fiber
  * that serves. */
 struct h1 {
@@ -20,6 +22,7 @@ struct h1 {
         uint64_t left;      /* BODY_LENGTH */
         uint32_t given;     /* bytes of `in` that the last part named */
         bool ended, failed; /* the last byte was read; it never will be */
+        enum body_use use;
         struct chunked chunked;
         uint64_t total;
     } body;
@@ -31,6 +34,7 @@ struct h1 {
     struct h1_marks {
         bool dead;      /* the client is gone or was cut: nothing can be sent */
         bool continued; /* 100 Continue was sent, or is not waited for */
+        bool saying;    /* it is being sent, by whoever reads the body */
     } marks;
 };
 

@@ -168,9 +168,12 @@ static enum io say_continue(struct h1 *h)
     if (h->marks.continued)
         return IO_OK;
     h->marks.continued = true;
-    if (h->in.size > 0)
-        return IO_OK; /* it did not wait */
-    return conn_write(&h->connection->conn, &iov, 1, h->client.x->core->send_timeout);
+    if (h->in.size > 0 || h->answer.begun)
+        return IO_OK; /* it did not wait, or has its answer already */
+    h->marks.saying = true;
+    enum io io = conn_write(&h->connection->conn, &iov, 1, h->client.x->core->send_timeout);
+    h->marks.saying = false;
+    return io;
 }
 
 static enum io body_failed(struct h1 *h, enum fault fault, enum io io)
@@ -200,10 +203,14 @@ static enum io fill(struct h1 *h, bool wait)
         h->marks.dead = true;
         return body_failed(h, FAULT_CLIENT_TIMEOUT, io);
     }
+    if (io == IO_CANCELLED) { /* nobody wants more of it: no fault, and the client may be there */
+        h->body.failed = true;
+        x->keep_alive = false;
+        return io;
+    }
     if (io != IO_OK) {
         h->marks.dead = true;
-        return body_failed(h, io == IO_CANCELLED ? FAULT_CLIENT_GONE : FAULT_BODY_MALFORMED,
-                           IO_FAILED);
+        return body_failed(h, FAULT_BODY_MALFORMED, IO_FAILED);
     }
     return io;
 }
@@ -289,8 +296,9 @@ enum io h1_read_body(struct client *c, struct part *ret)
     struct h1 *h = h1_of(c);
     struct exchange *x = c->x;
     struct span bytes;
-    enum io io = next_piece(h, true, &bytes);
 
+    h->body.use = BODY_WANTED;
+    enum io io = next_piece(h, true, &bytes);
     if (io != IO_OK)
         return io;
     h->body.total += bytes.len;

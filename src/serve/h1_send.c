@@ -23,6 +23,8 @@ static bool keeps_alive(struct h1 *h)
         return false;
     if (h->body.ended)
         return true;
+    if (h->body.use == BODY_WANTED) /* whoever reads it is not through: its bytes are not ours */
+        return false;
     /* A body that nobody wanted: what has come already is read off; leave to send more was never
      * given. */
     return h->marks.continued && h1_discard(h, DISCARD_MOST);
@@ -189,6 +191,11 @@ static enum io send_all(struct h1 *h, struct iovec *iov, int n, size_t head)
     struct exchange *x = h->client.x;
     struct conn *conn = &h->connection->conn;
     size_t all = total(iov, n), taken = 0;
+
+    if (h->marks.saying) { /* a client that takes not even that, and would get it in two's midst */
+        h->marks.dead = true;
+        return IO_FAILED;
+    }
     enum io io = conn_write_start(conn, iov, n, &taken);
 
     if (io == IO_AGAIN || (io == IO_OK && taken < all)) {
@@ -322,6 +329,11 @@ enum io h1_send_interim(struct client *c, unsigned status, const struct fields *
     struct h1 *h = h1_of(c);
     struct buf text;
 
+    if (status == 100 && (h->marks.continued || h->in.size > 0)) { /* it does not wait */
+        h->marks.continued = true;
+        return IO_OK;
+    }
+    h->marks.continued = h->marks.continued || status == 100;
     buf_init(&text, 64 * 1024, &h->worker->budget);
     buf_addf(&text, "HTTP/1.1 %u %s\r\n", status, status_reason(status));
     for (unsigned i = 0; i < fields->count; i++) {

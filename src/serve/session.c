@@ -8,7 +8,7 @@
 #include "serve/h1.h"
 #include "serve/ssl.h"
 
-enum { REQUESTS_A_TURN = 16, LINGER_READ = BLOCK_SIZE };
+enum { REQUESTS_A_TURN = 16, LINGER_READ = BLOCK_SIZE, REFUSAL_MS = 1000 };
 
 /* Closing while the client still sends would reset what it has not yet read: end our side, then
  * read and drop (nginx-semantics 4.5). */
@@ -16,10 +16,11 @@ static void linger(struct connection *c, const struct core_settings *core)
 {
     struct loop *l = c->conn.sock.loop;
     uint64_t end = loop_now(l) + core->lingering_time;
+    uint64_t each = core->lingering_timeout; /* a reload may free the settings meanwhile */
     enum io io = conn_shut(&c->conn);
 
     while (io == IO_OK && loop_now(l) < end) {
-        uint64_t next = loop_now(l) + core->lingering_timeout;
+        uint64_t next = loop_now(l) + each;
         struct lease lease;
 
         io = conn_read(&c->conn, LINGER_READ, &lease, next < end ? next : end);
@@ -33,6 +34,17 @@ static const struct core_settings *core_now(const struct connection *c)
     return core_of(connection_listener(c)->fallback);
 }
 
+/* Over the budget new work is turned away before it costs anything (DESIGN 7.11). */
+static enum after refuse_for_memory(struct h1 *h)
+{
+    static const char answer[] = "HTTP/1.1 503 Service Temporarily Unavailable\r\n"
+                                 "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    struct iovec iov = { (void *)(uintptr_t)answer, sizeof(answer) - 1 };
+
+    conn_write(&h->connection->conn, &iov, 1, REFUSAL_MS);
+    return AFTER_CLOSE;
+}
+
 /* One request. AFTER_KEEP: another may follow. */
 static enum after serve_one(struct h1 *h)
 {
@@ -43,7 +55,7 @@ static enum after serve_one(struct h1 *h)
     if (x == NULL) {
         errlog_write(w->log, LEVEL_CRIT, c->serial, 0,
                      "memory budget spent: a connection is closed");
-        return AFTER_RESET;
+        return refuse_for_memory(h);
     }
     c->requests++;
     x->connection = c->serial;
@@ -70,8 +82,10 @@ static void finish(struct h1 *h, enum after after)
                                                                                     : CLOSE_CUT;
 
     h1_free(h);
-    if (after == AFTER_TAKEN)
+    if (after == AFTER_TAKEN) {
+        c->fiber = NULL; /* nobody is to cancel one that has ended */
         return;
+    }
     if (linger_first)
         linger(c, core_now(c));
     connection_close(c, after == AFTER_RESET ? CLOSE_RESET : closing);

@@ -168,6 +168,27 @@ static void a_body_that_flows_does_not_notice(void **state)
     assert_string_equal(client_got(r, 0), "200 helloworld");
 }
 
+/* It holds none, although it still reads and drops what its client sends. */
+static void a_connection_that_lingers_does_not_notice(void **state)
+{
+    struct replay *r = *state;
+
+    client_sends(r, 0,
+                 "POST /which HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc"
+                 "POST");
+    client_sends(r, 1, "GET / HTTP/1.1\r\n\r\n" GET("/smug"));
+    replay_settle(r);
+    assert_string_equal(client_got(r, 1), "400; END");
+    assert_true(r->worker.live_connections > 0);
+    replay_reload(r, AFTER);
+    for (int i = 0; i < 10; i++) {
+        replay_wait(r, 1000);
+        client_sends(r, 1, "more");
+    }
+    replay_run(r);
+    assert_int_equal(replay_open(r), 0);
+}
+
 /* --- the forward face ----------------------------------------------------------------------- */
 
 static const struct address far = { .family = AF_INET, .port = 443, .ip = { 93, 184, 216, 34 } };
@@ -231,6 +252,7 @@ int main(void)
         PROMISE("", a_pool_that_nobody_names_any_more_is_emptied),
         PROMISE("", a_connection_in_use_is_closed_with_its_pool),
         PROMISE("", a_body_that_flows_does_not_notice),
+        PROMISE("", a_connection_that_lingers_does_not_notice),
         cmocka_unit_test_setup_teardown(a_tunnel_outlives_the_rule_that_allowed_it, setup_forward,
                                         replay_end),
         cmocka_unit_test_setup_teardown(the_next_request_of_a_connection_meets_the_new_rules,

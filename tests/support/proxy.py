@@ -118,13 +118,13 @@ class Proxy:
         """How many of each kind, in all processes. Folders are not counted: roots of static files stay open."""
         kinds = Counter()
         for pid in self.pids():
-            try:
-                for fd in os.listdir(f"/proc/{pid}/fd"):
-                    kind = os.readlink(f"/proc/{pid}/fd/{fd}")
-                    if not os.path.isdir(kind):
-                        kinds[re.sub(r"[:\[].*", "", kind)] += 1
-            except FileNotFoundError:
-                pass  # closed, or ended, while we looked
+            for fd in Path(f"/proc/{pid}/fd").glob("*"):
+                try:
+                    kind = os.readlink(fd)
+                except FileNotFoundError:
+                    continue  # closed while we looked
+                if not os.path.isdir(kind):
+                    kinds[re.sub(r"[:\[].*", "", kind)] += 1
         return kinds
 
     def memory(self):
@@ -147,10 +147,11 @@ class Proxy:
         return self.error_log.read_text(errors="backslashreplace") if self.error_log.exists() else ""
 
     def access(self):
-        """Lines of the access log."""
+        """Whole lines of the access log; one that is just being written does not count yet."""
         if not self.access_log.exists():
             return []
-        return self.access_log.read_text(errors="backslashreplace").splitlines()
+        text = self.access_log.read_text(errors="backslashreplace")
+        return text.rpartition("\n")[0].splitlines()
 
     def wait_access(self, count=1, within=5.0):
         """Waits for so many lines, and returns all."""

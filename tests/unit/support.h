@@ -110,7 +110,7 @@ static inline const char *stage_load(struct stage *s, const char *text)
 {
     struct bundle_request request = { .file = SPAN("/etc/test.conf"),
                                       .text = span_of(text),
-                                      .prefix = SPAN("/nonexistent/") };
+                                      .prefix = SPAN("/proc/nonexistent/") };
 
     buf_clear(&s->said);
     int bundle = bundle_build(&request, &s->said);
@@ -215,6 +215,22 @@ static inline const char *stage_variable(struct exchange *x, const char *name)
     struct span value;
 
     return variable_value(x, span_of(name), &value) ? arena_cstr(&x->arena, value) : "-";
+}
+
+static inline void stage_on_time(struct timer *t)
+{
+    (void)t;
+}
+
+/* So much time passes, also when nothing is to happen in it (up to two ticks more). */
+static inline void stage_pass(struct stage *s, uint64_t ms)
+{
+    struct timer t = { .on_time = stage_on_time };
+    uint64_t until = loop_now(&s->loop) + ms;
+
+    timer_set(&s->loop.wheel, &t, until);
+    fake_run(&s->loop, until + 2 * TIMER_TICK_MS);
+    assert_false(timer_is_set(&t));
 }
 
 /* All of the error log so far. */

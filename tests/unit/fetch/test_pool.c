@@ -38,7 +38,7 @@ static void begin(struct room *r, struct stage *s, const struct pool_limits *lim
 static void end(struct room *r)
 {
     pool_unuse(r->pool);
-    fake_run(&r->stage->loop, loop_now(&r->stage->loop) + 100);
+    stage_pass(r->stage, 100);
 }
 
 struct dialling {
@@ -110,7 +110,7 @@ static void beyond_the_most_the_oldest_is_closed(void **state)
         c[i] = dialled(&r, "10.0.0.1:80", 0);
     for (size_t i = 0; i < 3; i++)
         pool_give(c[i]);
-    fake_run(&r.stage->loop, loop_now(&r.stage->loop) + 10);
+    stage_pass(r.stage, 10);
     assert_int_equal(r.pool->count, 2);
     assert_true(fake_is_closed(r.peers[0]));
     assert_ptr_equal(pool_take(r.pool, &a, 0), c[2]); /* the warmest first */
@@ -155,9 +155,9 @@ static void an_idle_connection_has_its_time(void **state)
 
     begin(&r, *state, &brief);
     pool_give(dialled(&r, "10.0.0.1:80", 0));
-    fake_run(&r.stage->loop, loop_now(&r.stage->loop) + 1000);
+    stage_pass(r.stage, 1000);
     assert_int_equal(r.pool->count, 1);
-    fake_run(&r.stage->loop, loop_now(&r.stage->loop) + 2000);
+    stage_pass(r.stage, 2000);
     assert_int_equal(r.pool->count, 0);
     assert_int_equal(r.stage->worker.pooled_connections, 0);
     assert_true(fake_is_closed(r.peers[0]));
@@ -172,15 +172,15 @@ static void what_comes_on_an_idle_connection_ends_it(void **state)
     begin(&r, *state, &roomy);
     pool_give(dialled(&r, "10.0.0.1:80", 0));
     fake_send(r.peers[0], span_of("HTTP/1.1 200 OK\r\n"));
-    fake_run(&r.stage->loop, loop_now(&r.stage->loop) + 10);
+    stage_pass(r.stage, 10);
     assert_int_equal(r.pool->count, 0);
     pool_give(dialled(&r, "10.0.0.1:80", 0));
     fake_send_eof(r.peers[1]);
-    fake_run(&r.stage->loop, loop_now(&r.stage->loop) + 10);
+    stage_pass(r.stage, 10);
     assert_int_equal(r.pool->count, 0);
     struct upstream_conn *c = dialled(&r, "10.0.0.1:80", 0);
     fake_send(r.peers[2], span_of("x"));
-    fake_run(&r.stage->loop, loop_now(&r.stage->loop) + 10);
+    stage_pass(r.stage, 10);
     pool_give(c); /* a surplus byte */
     assert_int_equal(r.pool->count, 0);
     assert_null(pool_take(r.pool, &a, 0));

@@ -14,7 +14,7 @@ static const char *listeners_of(struct stage *s, const char *text)
         len += (size_t)snprintf(s->text + len, STAGE_TEXT - len, "%s %u%s%s %u %s\n",
                                 all[i]->text.at, all[i]->socket, all[i]->ssl ? " ssl" : "",
                                 all[i]->forward ? " forward" : "", all[i]->blocks.len,
-                                all[i]->fallback->label.at);
+                                all[i]->forward ? "-" : all[i]->fallback->label.at);
     return s->text;
 }
 
@@ -60,12 +60,14 @@ static void an_address_without_options_shares_the_socket_of_all(void **state)
     assert_null(stage_listener(s, 3)->wildcard); /* another family */
 }
 
-static void port_zero_is_a_socket_of_its_own_each_time(void **state)
+static void port_zero_is_one_port_for_servers_and_one_for_each_forward_block(void **state)
 {
-    assert_string_equal(listeners_of(*state,
-                                     "server { listen 127.0.0.1:0; server_name a; }\n"
-                                     "server { listen 127.0.0.1:0; listen *:0; server_name b; }"),
-                        "127.0.0.1:0 0 1 a\n127.0.0.1:0 1 1 b\n0.0.0.0:0 2 1 b\n");
+    assert_string_equal(
+        listeners_of(*state,
+                     "server { listen 127.0.0.1:0; server_name a; }\n"
+                     "server { listen 127.0.0.1:0; listen *:0; server_name b; }\n"
+                     "forward { listen 127.0.0.1:0; tunnel_peek off; rule allow if client ::1; }"),
+        "127.0.0.1:0 0 2 a\n0.0.0.0:0 1 1 b\n127.0.0.1:0 2 forward 1 -\n");
 }
 
 static void options_are_read_and_hold_for_the_group(void **state)
@@ -130,7 +132,7 @@ int main(void)
         STAGED(without_a_line_the_port_is_that_of_the_user),
         STAGED(servers_of_one_address_form_a_group),
         STAGED(an_address_without_options_shares_the_socket_of_all),
-        STAGED(port_zero_is_a_socket_of_its_own_each_time),
+        STAGED(port_zero_is_one_port_for_servers_and_one_for_each_forward_block),
         STAGED(options_are_read_and_hold_for_the_group),
         STAGED(what_cannot_be_listened_on_is_refused),
         STAGED(http2_is_served_as_http1_and_said),

@@ -1,0 +1,154 @@
+/* run/privileges, run/pidfile: folders that are made before rights are dropped, and the pid file. */
+#include "run/main_settings.h"
+#include "run/pidfile.h"
+#include "run/privileges.h"
+#include "unit/support.h"
+
+#include <sys/stat.h>
+
+static char folder[64];
+
+static int open_folder(void **state)
+{
+    snprintf(folder, sizeof(folder), "/tmp/bifrons-run-XXXXXX");
+    return mkdtemp(folder) == NULL ? -1 : stage_open(state);
+}
+
+static int close_folder(void **state)
+{
+    static const char *const names[] = { "x.pid",   "deep/er/body", "deep/er/logs",
+                                         "deep/er", "deep",         "run",
+                                         "" };
+    char path[200];
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        if (unlink(path) < 0)
+            rmdir(path);
+    }
+    return stage_close(state);
+}
+
+static mode_t mode_of(const char *name)
+{
+    char path[200];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return stat(path, &st) == 0 ? st.st_mode & 07777 : 0;
+}
+
+static void folders_are_made_with_those_above_them(void **state)
+{
+    struct stage *s = *state;
+    char text[1000];
+    struct buf said;
+
+    umask(022);
+    snprintf(
+        text, sizeof(text),
+        "user root; pid %1$s/run/x.pid; error_log stderr; client_body_temp_path %1$s/deep/er/body;\n"
+        "access_log off; server { listen 80; access_log %1$s/deep/er/logs/a.log; }",
+        folder);
+    stage_load(s, text);
+    assert_int_equal(mode_of("deep"), 0);
+    buf_init(&said, 4096, NULL);
+    assert_true(privileges_make_folders(s->worker.generation, &said));
+    assert_int_equal(said.len, 0);
+    assert_int_equal(mode_of("run"), 0755);
+    assert_int_equal(mode_of("deep/er"), 0755);
+    assert_int_equal(mode_of("deep/er/logs"), 0755);
+    assert_int_equal(mode_of("deep/er/body"), 0700); /* bodies of requests are nobody else's */
+    assert_true(privileges_make_folders(s->worker.generation, &said)); /* they may be there */
+    buf_done(&said);
+}
+
+static void a_folder_that_cannot_be_made_is_said(void **state)
+{
+    struct stage *s = *state;
+    struct buf said;
+
+    assert_string_equal(
+        stage_load(s,
+                   "user root; pid /tmp/x; error_log stderr; client_body_temp_path /proc/no/such;\n"
+                   "access_log off; server { listen 80; }"),
+        "");
+    buf_init(&said, 4096, NULL);
+    assert_false(privileges_make_folders(s->worker.generation, &said));
+    buf_add_byte(&said, '\0');
+    assert_has(said.data, "bifrons: [emerg] mkdir(\"/proc/no/such\") failed (");
+    buf_done(&said);
+}
+
+static void the_pid_file_is_there_until_it_is_removed(void **state)
+{
+    struct pidfile p;
+    struct buf said;
+    char path[200], text[32] = "", want[32];
+
+    (void)state;
+    buf_init(&said, 4096, NULL);
+    snprintf(path, sizeof(path), "%s/x.pid", folder);
+    assert_true(pidfile_write(span_of(path), &p, &said));
+    FILE *f = fopen(path, "re");
+    assert_non_null(fgets(text, sizeof(text), f));
+    fclose(f);
+    snprintf(want, sizeof(want), "%d\n", getpid());
+    assert_string_equal(text, want);
+    pidfile_remove(&p);
+    assert_int_equal(access(path, F_OK), -1);
+    pidfile_remove(&p); /* harmless */
+    assert_false(pidfile_write(span_of("/nonexistent/x"), &p, &said));
+    buf_add_byte(&said, '\0');
+    assert_string_equal(
+        said.data,
+        "bifrons: [emerg] open() \"/nonexistent/x\" failed (2: No such file or directory)\n");
+    buf_done(&said);
+}
+
+static void the_pid_file_of_another_stays(void **state)
+{
+    struct pidfile p;
+    struct buf said;
+    char path[200];
+
+    (void)state;
+    buf_init(&said, 4096, NULL);
+    snprintf(path, sizeof(path), "%s/x.pid", folder);
+    assert_true(pidfile_write(span_of(path), &p, &said));
+    FILE *f = fopen(path, "we");
+    assert_true(fputs("1\n", f) >= 0);
+    fclose(f);
+    pidfile_remove(&p);
+    assert_int_equal(access(path, F_OK), 0);
+    buf_done(&said);
+}
+
+static void a_pid_file_that_is_a_link_is_not_followed(void **state)
+{
+    struct pidfile p;
+    struct buf said;
+    char path[200];
+
+    (void)state;
+    buf_init(&said, 4096, NULL);
+    snprintf(path, sizeof(path), "%s/x.pid", folder);
+    assert_int_equal(symlink("/tmp/bifrons-must-not-be", path), 0);
+    assert_false(pidfile_write(span_of(path), &p, &said));
+    assert_int_equal(access("/tmp/bifrons-must-not-be", F_OK), -1);
+    buf_done(&said);
+}
+
+int main(void)
+{
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, open_folder, close_folder)
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(folders_are_made_with_those_above_them),
+        IN_FOLDER(a_folder_that_cannot_be_made_is_said),
+        IN_FOLDER(the_pid_file_is_there_until_it_is_removed),
+        IN_FOLDER(the_pid_file_of_another_stays),
+        IN_FOLDER(a_pid_file_that_is_a_link_is_not_followed),
+    };
+
+    return cmocka_run_group_tests_name("privileges", tests, NULL, NULL);
+}
