@@ -126,10 +126,15 @@ void address_print_ip(const struct address *a, struct buf *out)
 {
     char text[INET6_ADDRSTRLEN];
 
-    if (a->family == AF_INET)
-        buf_addf(out, "%u.%u.%u.%u", a->ip[0], a->ip[1], a->ip[2], a->ip[3]);
-    else if (a->family == AF_INET6 && inet_ntop(AF_INET6, a->ip, text, sizeof(text)))
+    if (a->family == AF_INET) {
+        for (unsigned i = 0; i < 4; i++) {
+            if (i > 0)
+                buf_add_byte(out, '.');
+            buf_add_decimal(out, a->ip[i]);
+        }
+    } else if (a->family == AF_INET6 && inet_ntop(AF_INET6, a->ip, text, sizeof(text))) {
         buf_adds(out, text);
+    }
 }
 
 void address_print(const struct address *a, struct buf *out)

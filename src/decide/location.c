@@ -228,7 +228,7 @@ static enum verdict redirect_to(struct exchange *x, struct span path)
 /* Checked each time a location is found (nginx-semantics 4.4). */
 static enum verdict check_length(struct exchange *x)
 {
-    uint64_t limit = x->core->client_max_body_size;
+    uint64_t limit = core_body_limit(x->core, exchange_is_forward(x));
 
     if (limit == 0 || x->request.framing != BODY_LENGTH || x->request.length <= limit)
         return NEXT;

@@ -146,7 +146,7 @@ static void index_names(struct generation *g, struct conf *conf, struct listener
     for (uint32_t i = 0; i < l->blocks.len; i++)
         add_names(g, conf, l, t, blocks[i]);
     l->names = t;
-    l->find = find;
+    l->find = l->blocks.len > 1 ? find : NULL; /* nothing to choose from else */
 }
 
 static bool init(struct generation *g, struct conf *conf, void *settings)
@@ -163,9 +163,10 @@ static bool init(struct generation *g, struct conf *conf, void *settings)
 static enum verdict choose_server(struct exchange *x, const void *settings)
 {
     (void)settings;
-    if (x->listener->find == NULL) /* a forward block */
+    if (x->listener->forward)
         return NEXT;
-    x->server = x->listener->find(x->listener, x->request.host);
+    if (x->listener->find != NULL)
+        x->server = x->listener->find(x->listener, x->request.host);
     exchange_enter(x, x->server);
     decided(x, DECIDED_SERVER, NEXT, x->server->place, x->server->label.at);
     return NEXT;

@@ -47,7 +47,7 @@ static bool spill(struct exchange *x, struct body *b)
 
 static bool add(struct exchange *x, struct body *b, struct span bytes)
 {
-    uint64_t limit = x->core->client_max_body_size;
+    uint64_t limit = core_body_limit(x->core, exchange_is_forward(x));
 
     b->length += bytes.len;
     if (limit != 0 && b->length > limit) {

@@ -43,6 +43,17 @@ _Static_assert(offsetof(struct core_settings, keepalive_header) ==
                    offsetof(struct core_settings, keepalive_timeout) + sizeof(uint64_t),
                "inherited as one");
 
+static bool set_body_limit(struct conf_call *call, void *field)
+{
+    struct core_body_limit *limit = field;
+
+    limit->given = conf_place(call, 0).line > 0;
+    return conf_offset.set(call, &limit->bytes);
+}
+
+static const struct conf_type body_limit = { .set = set_body_limit,
+                                             .size = sizeof(struct core_body_limit) };
+
 static bool open_http(struct conf_call *call, void *field)
 {
     (void)call, (void)field; /* what stands inside has set itself */
@@ -66,8 +77,8 @@ static const struct directive directives[] = {
       "requests on one client connection", 0, &at_least_one },
     { "keepalive_time", ANYWHERE, 1, 1, &conf_time, FIELD(keepalive_time), "1h", WHOLE,
       "age after which a client connection is not kept", 0, NULL },
-    { "client_max_body_size", ANYWHERE, 1, 1, &conf_offset, FIELD(client_max_body_size), "1m",
-      WHOLE, "largest request body; 0: no limit", 0, NULL },
+    { "client_max_body_size", ANYWHERE, 1, 1, &body_limit, FIELD(client_max_body_size), "1m", WHOLE,
+      "largest request body; 0: no limit", 0, NULL },
     { "client_body_buffer_size", ANYWHERE, 1, 1, &conf_size, FIELD(client_body_buffer_size), "16k",
       WHOLE, "request body in memory; the rest goes to a file", 0, NULL },
     { "client_header_buffer_size", LISTENING, 1, 1, &conf_size, FIELD(client_header_buffer_size),

@@ -15,7 +15,10 @@ struct core_settings {
     uint64_t keepalive_header; /* seconds in `Keep-Alive: timeout=`; 0: none */
     uint64_t keepalive_requests;
     uint64_t keepalive_time;
-    uint64_t client_max_body_size; /* 0: no limit */
+    struct core_body_limit {
+        uint64_t bytes; /* 0: no limit */
+        bool given;     /* else it holds for the reverse face only: forward-semantics 2.4 */
+    } client_max_body_size;
     uint64_t client_body_buffer_size;
     uint64_t client_header_buffer_size;
     struct conf_buffers large_client_header_buffers;
@@ -42,6 +45,12 @@ extern const struct module core_module;
 
 /* The media type by extension; default_type if none. */
 struct span core_type_of(const struct core_settings *c, struct span path);
+
+/* The largest body of a request; 0: no limit. */
+static inline uint64_t core_body_limit(const struct core_settings *c, bool forward)
+{
+    return forward && !c->client_max_body_size.given ? 0 : c->client_max_body_size.bytes;
+}
 
 static inline const struct core_settings *core_of(const struct conf_block *b)
 {

@@ -22,21 +22,37 @@ static struct span kept(struct exchange *x, const struct buf *made)
     return arena_copy(&x->arena, buf_view(made));
 }
 
+/* At least `digits` of them. */
+static size_t print_digits(uint64_t value, unsigned digits, char *ret_text)
+{
+    char reversed[24];
+    unsigned count = 0;
+
+    while (value > 0 || count < digits) {
+        reversed[count++] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    for (unsigned i = 0; i < count; i++)
+        ret_text[i] = reversed[count - 1 - i];
+    return count;
+}
+
 static bool decimal(struct exchange *x, uint64_t value, struct span *ret)
 {
     char *text = arena_alloc(&x->arena, 24);
 
-    *ret = (struct span){ text, (size_t)snprintf(text, 24, "%llu", (unsigned long long)value) };
+    *ret = (struct span){ text, print_digits(value, 1, text) };
     return true;
 }
 
 static bool seconds(struct exchange *x, uint64_t ms, struct span *ret)
 {
     char *text = arena_alloc(&x->arena, 28);
-    int len =
-        snprintf(text, 28, "%llu.%03u", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+    size_t len = print_digits(ms / 1000, 1, text);
 
-    *ret = (struct span){ text, (size_t)len };
+    text[len++] = '.';
+    len += print_digits(ms % 1000, 3, text + len);
+    *ret = (struct span){ text, len };
     return true;
 }
 
@@ -160,14 +176,15 @@ GETTER(binary_remote_addr)
 static bool joined(struct exchange *x, const struct fields *fields, struct span name,
                    struct span *ret)
 {
-    const char *glue = span_is(name, "cookie") ? "; " : ", ";
+    enum field_id id = field_id_of(name);
+    const char *glue = id == FIELD_COOKIE ? "; " : ", ";
     unsigned found = 0;
     struct buf text = { .max = 64 * 1024 };
 
     for (unsigned i = 0; i < fields->count; i++) {
         const struct field *f = &fields->at[i];
 
-        if (!span_same_caseless(f->name, name))
+        if (f->id != id || (id == FIELD_OTHER && !span_same_caseless(f->name, name)))
             continue;
         if (found++ == 0)
             *ret = f->value;
@@ -279,10 +296,10 @@ GETTER(content_type)
 
 GETTER(status)
 {
-    char *text = arena_alloc(&x->arena, 8);
+    char *text = arena_alloc(&x->arena, 24);
 
     UNUSED_ARG;
-    *ret = (struct span){ text, (size_t)snprintf(text, 8, "%03u", x->response.status % 1000u) };
+    *ret = (struct span){ text, print_digits(x->response.status, 3, text) };
     return true;
 }
 
@@ -424,9 +441,11 @@ static void add_decision(const struct exchange *x, const struct decision *d, str
 
     if (out->len > 0)
         buf_adds(out, "; ");
-    buf_adds(out, whats[d->what]);
+    bool named = d->detail != NULL && span_starts(span_of(d->detail), whats[d->what]);
+    if (!named)
+        buf_adds(out, whats[d->what]);
     if (d->detail != NULL) {
-        buf_add_byte(out, ' ');
+        buf_adds(out, named ? "" : " ");
         buf_adds(out, d->detail);
     }
     if (d->line > 0) {

@@ -12,7 +12,7 @@ struct template
 {
     const struct template_part *parts; /* generation arena */
     uint32_t count;
-    bool is_set; /* false: the directive is not there */
+    bool is_set;      /* false: the directive is not there */
     struct span text; /* as written; the whole value if `count` is 0 */
 };
 

@@ -15,7 +15,9 @@ struct attempt *attempt_begin(struct exchange *x, const char *peer)
     struct attempts *all = attempts_of(x);
 
     if (all == NULL) {
-        all = arena_zalloc(&x->arena, sizeof(*all));
+        all = arena_alloc(&x->arena, sizeof(*all));
+        all->count = 0;
+        all->fields = NULL;
         exchange_keep(x, &attempts_key, all);
     }
     if (all->count < MOST_ATTEMPTS)

@@ -15,7 +15,7 @@ struct attempt {
     uint64_t sent, received, body;               /* bytes */
 };
 
-enum { MOST_ATTEMPTS = 16 };
+enum { MOST_ATTEMPTS = 8 };
 
 struct attempts {
     struct attempt at[MOST_ATTEMPTS]; /* the last one is written over when there are more */

@@ -167,26 +167,20 @@ static const struct source_ops buffering_ops = { .head = buffering_head,
                                                  .ready = buffering_ready,
                                                  .close = buffering_close };
 
-static const struct proxy_settings *proxy_of(const struct exchange *x)
-{
-    return settings_in(x->block, module_index(x->generation, &proxy_module));
-}
-
 /* Only an answer that may wait, of some length. */
 static bool wants(struct exchange *x, const void *settings)
 {
-    (void)settings;
-    return x->source->ops->ready != NULL && !response_has_no_body(x) &&
-           proxy_of(x)->switches.buffering;
+    const struct proxy_settings *own = settings;
+
+    return x->source->ops->ready != NULL && !response_has_no_body(x) && own->switches.buffering;
 }
 
 static struct source *wrap(struct exchange *x, const void *settings, struct source *inner)
 {
-    const struct proxy_settings *proxy = proxy_of(x);
+    const struct proxy_settings *proxy = settings;
     struct buffering *b = arena_zalloc(&x->arena, sizeof(*b));
     size_t all = (size_t)(proxy->buffers.count * proxy->buffers.size);
 
-    (void)settings;
     b->source = (struct source){ &buffering_ops, x };
     b->inner = inner;
     b->most = all / 2;
@@ -199,6 +193,4 @@ static struct source *wrap(struct exchange *x, const void *settings, struct sour
     return &b->source;
 }
 
-static const struct filter filter = { .slot = SLOT_BUFFERING, .wants = wants, .wrap = wrap };
-
-const struct module buffering_module = { .name = "buffering", .filter = &filter };
+const struct filter buffering_filter = { .slot = SLOT_BUFFERING, .wants = wants, .wrap = wrap };

@@ -4,6 +4,6 @@
 #include "exchange/module.h"
 
 /* `proxy_buffering on`: a slow client does not hold an upstream longer than it must. */
-extern const struct module buffering_module;
+extern const struct filter buffering_filter; /* of the module proxy: the settings are its */
 
 #endif

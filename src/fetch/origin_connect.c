@@ -77,6 +77,7 @@ static enum io connect_to_group(struct origin *o, bool *ret_next)
     if (o->peer == NULL) {
         o->attempt = attempt_begin(x, arena_cstr(&x->arena, group->name));
         x->fault = FAULT_DESTINATION_NOT_FOUND;
+        upstream_ask_again(x->worker, x->generation, group);
         exchange_log(x, LEVEL_ERROR, 0, "no live upstreams while connecting to upstream");
         return IO_FAILED;
     }
@@ -88,8 +89,8 @@ static enum io connect_to_group(struct origin *o, bool *ret_next)
     struct dial d = { .loop = x->worker->loop,
                       .candidates = &o->peer->address,
                       .count = 1,
-                      .each_ms = o->conf->connect_timeout,
-                      .deadline = deadline_in(x, o->conf->connect_timeout) };
+                      .each_ms = o->conf->connect_timeout.ms,
+                      .deadline = deadline_in(x, o->conf->connect_timeout.ms) };
     enum io io = dial_to(o, &d, 0);
     *ret_next = io == IO_FAILED && x->fault != FAULT_PROXY_INTERNAL_ERROR;
     return io;
@@ -181,7 +182,7 @@ static enum io connect_direct(struct origin *o)
             return IO_OK;
         }
     o->marks.reused = false;
-    struct dial d = origin_dial(x, found, o->conf->connect_timeout);
+    struct dial d = origin_dial(x, found, proxy_connect_ms(o->conf, true));
     io = dial_to(o, &d, identity);
     if (io == IO_OK)
         o->attempt->peer = origin_text(x, &o->conn->address);

@@ -3,6 +3,7 @@
 #include "fetch/proxy.h"
 
 #include "exchange/core.h"
+#include "fetch/buffering.h"
 #include "fetch/origin.h"
 
 enum {
@@ -10,7 +11,13 @@ enum {
     SERVERS = CTX_HTTP | CTX_SERVER | CTX_LOCATION
 };
 
-enum { DIRECT_IDLE = 128, REQUESTS = 1000, AGE_MS = 3600000, IDLE_MS = 60000 };
+enum {
+    DIRECT_IDLE = 128,
+    REQUESTS = 1000,
+    AGE_MS = 3600000,
+    IDLE_MS = 60000,
+    FORWARD_CONNECT_MS = 10000
+};
 
 /* --- proxy_pass ----------------------------------------------------------------------------- */
 
@@ -171,6 +178,21 @@ static bool set_redirect(struct conf_call *call, void *field)
         "other replacements are known, not supported yet: only \"default\" and \"off\" are");
 }
 
+static bool set_connect(struct conf_call *call, void *field)
+{
+    struct proxy_connect_timeout *own = field;
+
+    own->given = conf_place(call, 0).line > 0;
+    return conf_time.set(call, &own->ms);
+}
+
+uint64_t proxy_connect_ms(const struct proxy_settings *own, bool forward)
+{
+    return forward && !own->connect_timeout.given ? FORWARD_CONNECT_MS : own->connect_timeout.ms;
+}
+
+static const struct conf_type connect_type = { .set = set_connect,
+                                               .size = sizeof(struct proxy_connect_timeout) };
 static const struct conf_name versions[] = { { "1.0", 0 }, { "1.1", 1 }, {} };
 
 static const struct conf_type pass_type = { .set = set_pass, .size = sizeof(struct proxy_target) };
@@ -199,7 +221,7 @@ static const struct directive directives[] = {
       "one that is, though it is hidden by default", 0, NULL },
     { "proxy_redirect", SERVERS, 1, 2, &redirect_type, FIELD(redirects), "default", WHOLE,
       "what becomes of an upstream's Location that leads to itself", 0, NULL },
-    { "proxy_connect_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(connect_timeout), "60s", WHOLE,
+    { "proxy_connect_timeout", ANYWHERE, 1, 1, &connect_type, FIELD(connect_timeout), "60s", WHOLE,
       "for connecting to an upstream", 0, NULL },
     { "proxy_send_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(send_timeout), "60s", WHOLE,
       "between two writes to an upstream", 0, NULL },
@@ -376,6 +398,7 @@ const struct module proxy_module = {
     .directives = directives,
     .variables = variables,
     .hooks = hooks,
+    .filter = &buffering_filter,
     .settings_size = sizeof(struct proxy_settings),
     .check = check,
     .start = start,

@@ -44,8 +44,12 @@ struct proxy_settings {
     struct conf_list set_headers;  /* of struct proxy_header */
     struct conf_list hide_headers; /* of struct span */
     struct conf_list pass_headers;
-    uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
-    uint64_t buffer_size;                                 /* of an answer's head */
+    struct proxy_connect_timeout {
+        uint64_t ms;
+        bool given; /* else 10 s an address on the forward face (forward-semantics 2.4) */
+    } connect_timeout;
+    uint64_t send_timeout, read_timeout; /* ms */
+    uint64_t buffer_size;                /* of an answer's head */
     struct conf_buffers buffers;
     uint64_t busy_buffers_size; /* 0: two buffers */
     unsigned next_upstream;
@@ -67,6 +71,8 @@ struct proxy_settings {
 extern const struct module proxy_module;
 extern const struct module attempts_module;
 
+/* For one address, ms. */
+uint64_t proxy_connect_ms(const struct proxy_settings *own, bool forward);
 /* The key of the pool that a forward block's origins share. */
 void proxy_forward_key(const struct conf_block *block, struct buf *out);
 

@@ -84,7 +84,7 @@ static enum io connect_goal(struct tunnel *t)
         x->fault = FAULT_PROXY_INTERNAL_ERROR;
         return IO_FAILED;
     }
-    struct dial d = origin_dial(x, found, t->proxy->connect_timeout);
+    struct dial d = origin_dial(x, found, proxy_connect_ms(t->proxy, true));
     io = dial(&d, &t->upstream->conn, &result);
     if (io != IO_OK) {
         upstream_conn_free(t->upstream);

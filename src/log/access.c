@@ -236,20 +236,38 @@ static void start(struct worker *w, struct generation *g, void *settings)
 
 /* --- writing -------------------------------------------------------------------------------- */
 
+/* How many bytes at the start stand for themselves. */
+static size_t plain_length(struct span value)
+{
+    size_t len = 0;
+
+    while (len < value.len) {
+        unsigned char c = (unsigned char)value.at[len];
+
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+            break;
+        len++;
+    }
+    return len;
+}
+
 static void add_default(struct span value, bool set, struct buf *out)
 {
     static const char digits[] = "0123456789ABCDEF";
 
     if (!set)
         buf_add_byte(out, '-');
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.at[i];
+    while (value.len > 0) {
+        size_t plain = plain_length(value);
 
-        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-            buf_add_byte(out, (char)c);
-        } else {
+        buf_add(out, span_first(value, plain));
+        value = span_from(value, plain);
+        if (value.len > 0) {
+            unsigned char c = (unsigned char)value.at[0];
             char text[4] = { '\\', 'x', digits[c >> 4], digits[c & 15] };
+
             buf_add(out, (struct span){ text, 4 });
+            value = span_from(value, 1);
         }
     }
 }

@@ -45,7 +45,7 @@ struct conn {
     struct address local;
     void (*on_closed)(struct conn *);
     uint32_t streak; /* steps of a fiber since it last let others run */
-    void *user; /* of whoever drives it now: dial, then the session, then the pump */
+    void *user;      /* of whoever drives it now: dial, then the session, then the pump */
 };
 
 /* Takes over a connected descriptor. The conn's memory is the caller's, zeroed. 0 or -errno

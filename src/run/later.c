@@ -30,7 +30,7 @@ const char *const later_directives[] = {
     "brotli_types", "empty_gif", "expires", "flv", "geo", "geoip2", "geoip_city", "geoip_country",
     "gunzip", "gzip", "gzip_buffers", "gzip_comp_level", "gzip_disable", "gzip_http_version",
     "gzip_min_length", "gzip_proxied", "gzip_static", "gzip_types", "gzip_vary", "hash",
-    "health_check", "http2", "http2_max_concurrent_streams", "http3", "image_filter", "ip_hash",
+    "health_check", "http2_max_concurrent_streams", "http3", "image_filter", "ip_hash",
     "js_content", "js_import", "js_set", "least_conn", "least_time", "map", "map_hash_bucket_size",
     "map_hash_max_size", "match", "memcached_pass", "mirror", "mirror_request_body",
     "modern_browser", "mp4", "more_clear_headers", "more_set_headers", "override_charset", "perl",

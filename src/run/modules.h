@@ -2,6 +2,7 @@
  * Plugging in is one file and one line here. No include guard: whoever includes it says what MODULE
  * means. */
 
+/* clang-format off */
 MODULE(core)     /* settings that several rooms ask for: stands first */
 MODULE(main)     /* user, pid, error_log ...: the process */
 MODULE(resolver) /* name servers */
@@ -11,20 +12,19 @@ MODULE(access)   /* allow, deny: by the client's address */
 MODULE(forward)  /* the forward face: what was asked for, and the rules */
 MODULE(server)   /* server, server_name */
 MODULE(location) /* location */
-MODULE(return )  /* return */
+MODULE(return)  /* return */
 MODULE(ssl)      /* TLS towards clients */
 
-MODULE(upstream)  /* groups of servers */
-MODULE(anonymity) /* what the forward face tells of its clients */
-MODULE(tunnel)    /* CONNECT */
-MODULE(proxy)     /* proxy_pass, and the origins of the forward face */
-MODULE(attempts)  /* $upstream_* */
-MODULE(file)      /* root, index: static files */
-
-MODULE(buffering)   /* reads ahead of a slow client */
+MODULE(upstream)    /* groups of servers */
+MODULE(anonymity)   /* what the forward face tells of its clients */
+MODULE(tunnel)      /* CONNECT */
+MODULE(proxy)       /* proxy_*, the origins of the forward face, buffering */
+MODULE(attempts)    /* $upstream_* */
+MODULE(file)        /* root, index: static files */
 MODULE(conditional) /* 304, 412 */
 MODULE(headers)     /* add_header */
 MODULE(range)       /* 206, 416 */
 
 MODULE(squid_variables) /* what Squid's log columns need */
 MODULE(access_log)      /* access_log, log_format */
+/* clang-format on */

@@ -230,7 +230,8 @@ static enum io length_piece(struct h1 *h, bool wait, struct span *ret)
 
 static bool is_too_large(const struct h1 *h, uint64_t more)
 {
-    uint64_t limit = h->client.x->core->client_max_body_size;
+    const struct exchange *x = h->client.x;
+    uint64_t limit = core_body_limit(x->core, exchange_is_forward(x));
 
     return limit != 0 && (h->body.total > limit || more > limit - h->body.total);
 }

@@ -217,7 +217,22 @@ static const struct conf_type listen_type = { .set = set_listen,
                                               .size = sizeof(struct conf_list),
                                               .many = true };
 
+/* `http2 on`: as `listen ... http2` */
+static bool set_http2_switch(struct conf_call *call, void *field)
+{
+    bool on;
+
+    (void)field;
+    if (!conf_flag.set(call, &on))
+        return false;
+    return !on || set_http2(call, 1, conf_word(call, 1), NULL);
+}
+
+static const struct conf_type http2_type = { .set = set_http2_switch };
+
 static const struct directive directives[] = {
+    { "http2", CTX_HTTP | CTX_SERVER | CTX_FORWARD, 1, 1, &http2_type, 0, NULL, NONE,
+      "not there yet: HTTP/1.1 is served", 0, NULL },
     { "listen", CTX_SERVER | CTX_FORWARD, 1, ANY_ARGS, &listen_type,
       offsetof(struct listen_settings, lines), NULL, NONE, "address and port to answer on", 0,
       NULL },

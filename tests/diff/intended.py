@@ -16,6 +16,7 @@ INTENDED = {
     "proxy-uri-/b/x#frag": FRAGMENT,
     "head-two-empty-lines-before": "Empty lines before a request",
     "head-empty-line-before": {"access log": "`$request_length`"},
+    "range-empty-file": "Range of an empty file",
     "head-two-spaces": BLANKS,
     "head-space-at-end": BLANKS,
     "head-no-colon": "A field line without a colon",

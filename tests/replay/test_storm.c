@@ -258,7 +258,11 @@ static void assert_own_answers(struct storm *s, unsigned c, unsigned seed)
         if (left.len == 0 || left.at[0] < '0' || left.at[0] > '9')
             continue; /* HTML, Link */
         unsigned long whose = strtoul(left.at, &end, 10);
-        long number = *end == '.' ? strtol(end + 1, NULL, 10) : before + 1;
+        if (*end != '.')
+            continue; /* cut */
+        long number = strtol(end + 1, &end, 10);
+        if (*end != '>')
+            continue;
         if (whose != c || number <= before)
             fail_msg("seed %u: client %u got <%lu.%ld> after %ld", seed, c, whose, number, before);
         before = number;

@@ -5,9 +5,9 @@
 #include "conf/types.h"
 #include "proto/uri.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
-enum { MOST_PEERS = 1024, DEFAULT_PORT = 80, RESOLVE_MS = 30000 };
+enum { MOST_PEERS = 1024, DEFAULT_PORT = 80, RESOLVE_MS = 30000, ASK_AGAIN_MS = 5000 };
 
 struct upstream_settings {
     struct conf_list all; /* at the top: of struct upstream *: the blocks */
@@ -205,51 +205,100 @@ static void add_peer(struct generation *g, struct upstream *u, const struct upst
     u->backups += s->backup;
 }
 
-static void add_resolved(struct worker *w, struct generation *g, struct upstream *u,
-                         const struct upstream_server *s)
+/* One asking for the names of a group. Its room is given back: askings may be repeated for ever. */
+struct resolving {
+    struct worker *worker;
+    struct generation *generation; /* a reference */
+    struct upstream *upstream;
+    struct resolve_result result;
+    struct found_peer {
+        const struct upstream_server *server;
+        struct address address;
+    } found[MOST_PEERS];
+    uint32_t count;
+    bool missing; /* some name did not resolve */
+};
+
+static void note_found(struct resolving *r, const struct upstream_server *s,
+                       const struct address *a)
 {
-    struct resolve_result *found = arena_alloc(&g->arena, sizeof(*found));
-    enum io io = resolver_lookup(g->dns.resolver, s->host, loop_now(w->loop) + RESOLVE_MS, found);
+    if (r->count < MOST_PEERS)
+        r->found[r->count++] = (struct found_peer){ s, *a };
+}
 
-    if (io == IO_OK && found->fault == RESOLVE_FOUND) {
-        for (unsigned i = 0; i < found->count; i++) {
-            struct address a = found->addresses[i];
+static void ask_for(struct resolving *r, const struct upstream_server *s)
+{
+    struct generation *g = r->generation;
+    struct worker *w = r->worker;
+    uint64_t deadline = loop_now(w->loop) + RESOLVE_MS;
+    enum io io = resolver_lookup(g->dns.resolver, s->host, deadline, &r->result);
 
-            a.port = s->port;
-            add_peer(g, u, s, &a);
-        }
+    if (io == IO_OK && r->result.fault == RESOLVE_FOUND) {
+        for (unsigned i = 0; i < r->result.count; i++)
+            note_found(r, s, &r->result.addresses[i]);
         return;
     }
+    r->missing = true;
     errlog_write(w->log, LEVEL_WARN, 0, 0, "host not found in upstream \"%.*s\" in %.*s:%u",
                  (int)s->host.len, s->host.at, (int)place_file(g, s->place).len,
                  place_file(g, s->place).at, s->place.line);
 }
 
-struct resolving {
-    struct worker *worker;
-    struct generation *generation;
-    struct upstream *upstream;
-};
+/* The group anew, in the order of the lines; those who hold a peer of the old one may go on. */
+static void replace_peers(const struct resolving *r)
+{
+    struct upstream *u = r->upstream;
+    struct upstream made = *u;
 
-/* Fills in the group again with what its names give, in the order of the lines. */
+    made.peers = arena_alloc(&r->generation->arena, sizeof(struct peer) * (r->count + 1));
+    made.peer_count = made.backups = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        add_peer(r->generation, &made, r->found[i].server, &r->found[i].address);
+    *u = made;
+}
+
 static void resolve_names(void *arg)
 {
     struct resolving *r = arg;
     struct upstream *u = r->upstream;
     const struct upstream_server *servers = u->servers.items;
-    struct upstream made = *u;
 
-    made.peers = arena_alloc(&r->generation->arena, sizeof(struct peer) * MOST_PEERS);
-    made.peer_count = made.backups = 0;
     for (uint32_t i = 0; i < u->servers.len; i++) {
         if (servers[i].address.family != AF_UNSPEC)
-            add_peer(r->generation, &made, &servers[i], &servers[i].address);
+            note_found(r, &servers[i], &servers[i].address);
         else
-            add_resolved(r->worker, r->generation, &made, &servers[i]);
+            ask_for(r, &servers[i]);
     }
-    *u = made;
+    if (r->count > u->peer_count)
+        replace_peers(r);
+    u->asked = r->missing ? loop_now(r->worker->loop) : 0;
     r->generation->starting--;
     generation_unref(&r->generation);
+    free(r);
+}
+
+static void begin_asking(struct worker *w, struct generation *g, struct upstream *u)
+{
+    struct resolving *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return;
+    r->worker = w;
+    r->generation = generation_ref(g);
+    r->upstream = u;
+    u->asked = loop_now(w->loop);
+    g->starting++;
+    if (fiber_spawn(&w->loop->fibers, NULL, resolve_names, r) < 0) {
+        g->starting--;
+        generation_unref(&r->generation);
+        free(r);
+    }
+}
+
+void upstream_ask_again(struct worker *w, struct generation *g, struct upstream *u)
+{
+    if (u->asked != 0 && g->starting == 0 && loop_now(w->loop) - u->asked >= ASK_AGAIN_MS)
+        begin_asking(w, g, u);
 }
 
 static void start_one(struct worker *w, struct generation *g, struct upstream *u)
@@ -270,15 +319,8 @@ static void start_one(struct worker *w, struct generation *g, struct upstream *u
         else
             names = true;
     }
-    if (!names)
-        return;
-    struct resolving *r = arena_alloc(&g->arena, sizeof(*r));
-    *r = (struct resolving){ w, generation_ref(g), u };
-    g->starting++;
-    if (fiber_spawn(&w->loop->fibers, NULL, resolve_names, r) < 0) {
-        g->starting--;
-        generation_unref(&r->generation);
-    }
+    if (names)
+        begin_asking(w, g, u);
 }
 
 void upstream_register(struct generation *g, struct upstream *u)

@@ -33,6 +33,7 @@ struct upstream {
     struct peer *peers; /* generation arena; replaced when names resolve */
     uint32_t peer_count;
     uint32_t backups; /* of them */
+    uint64_t asked;   /* ms: when names were last asked for; 0: there are none, or they are known */
 };
 
 extern const struct module upstream_module;
@@ -43,6 +44,8 @@ struct upstream *upstream_for(struct conf_call *call, unsigned word, struct span
                               const struct pool_limits *limits);
 /* The block of that name, once all are read; NULL: none. */
 struct upstream *upstream_named(struct generation *g, struct span name);
+/* Names that did not resolve are asked for again, at most every five seconds. */
+void upstream_ask_again(struct worker *w, struct generation *g, struct upstream *u);
 /* An unnamed group becomes part of the generation: it is started with the others. */
 void upstream_register(struct generation *g, struct upstream *u);
 

@@ -1,4 +1,5 @@
-/* exchange/fault, exchange/status: the tables of what a fault becomes and what a status is called. */
+/* exchange/fault, exchange/status: the tables of what a fault becomes and what a status is
+ * called. */
 #include "unit/support.h"
 
 static const struct {

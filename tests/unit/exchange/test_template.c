@@ -41,7 +41,7 @@ static const struct {
       "GET HTTP/1.1 GET /a%20b?one=1&Two=2&one=3 HTTP/1.1" },
     { "$server_name $document_uri $query_string", "a.example /a b one=1&Two=2&one=3" },
     { "$content_length$content_type$remote_user", "" },
-    { "$status $bytes_sent $body_bytes_sent", "000 0 0" },
+    { "$status $bytes_sent $body_bytes_sent", "200 0 0" },
     { "$msec", "1767225700.000" }, /* the fake loop's wall clock, 100 s after its start */
     { "$proxy_host$proxy_port$upstream_addr$upstream_http_x", "" },
     { "$proxy_add_x_forwarded_for", "192.0.2.7" },

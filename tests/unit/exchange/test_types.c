@@ -105,9 +105,8 @@ static void a_line_without_extension_is_refused(void **state)
 {
     const char *said = stage_load(*state, "server {\n types {\n text/a a;\n  text/b;\n }\n}");
 
-    assert_has(
-        said,
-        "invalid number of arguments in \"text/b\" directive in /etc/test.conf:4\n/etc/test.conf:4:3\n");
+    assert_has(said, "invalid number of arguments in \"text/b\" directive in /etc/test.conf:4\n"
+                     "/etc/test.conf:4:3\n");
 }
 
 int main(void)

@@ -48,7 +48,8 @@ static const struct {
     { "length 0", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, "Content-Length: 0\r\n",
       "", true, true },
     { "chunked",
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\nT: 1\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n"
+      "T: 1\r\n\r\n",
       false, "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", true, true },
     { "to the end", "HTTP/1.1 200 OK\r\n\r\nabc", true, "Transfer-Encoding: chunked\r\n",
       "3\r\nabc\r\n0\r\n\r\n", true, false },
@@ -69,7 +70,8 @@ static const struct {
     { "chunked gone bad", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n-1\r\n",
       false, "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n", false, false },
     { "interim answers before",
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 X\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 X\r\n\r\nHTTP/1.1 200 OK\r\n"
+      "Content-Length: 1\r\n\r\nx",
       false, "Content-Length: 1\r\n", "x", true, true },
     { "both framings",
       "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false,

@@ -83,11 +83,12 @@ static void the_uri_part_stands_for_the_locations_name(void **state)
 
 static void fields_go_in_order_without_those_of_the_connection(void **state)
 {
-    const char *got = sent(
-        *state, "location / { proxy_pass http://127.0.0.1:1; }",
-        "GET / HTTP/1.1\r\nHost: a.example\r\naccept: */*\r\nConnection: close, X-Mine\r\n"
-        "X-Mine: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nUpgrade: h2c\r\nProxy-Connection: x\r\n"
-        "Trailer: X\r\nHTTP2-Settings: AAA\r\nX-Two: a\r\nx-two: b\r\nAuthorization: Basic eDp5\r\n\r\n");
+    const char *got =
+        sent(*state, "location / { proxy_pass http://127.0.0.1:1; }",
+             "GET / HTTP/1.1\r\nHost: a.example\r\naccept: */*\r\nConnection: close, X-Mine\r\n"
+             "X-Mine: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nUpgrade: h2c\r\nProxy-Connection: x\r\n"
+             "Trailer: X\r\nHTTP2-Settings: AAA\r\nX-Two: a\r\nx-two: b\r\nAuthorization: Basic "
+             "eDp5\r\n\r\n");
 
     assert_string_equal(
         got, "GET / HTTP/1.1\r\nHost: 127.0.0.1:1\r\naccept: */*\r\nX-Two: a\r\nx-two: b\r\n"
@@ -96,14 +97,15 @@ static void fields_go_in_order_without_those_of_the_connection(void **state)
 
 static void fields_that_are_set_replace_the_clients(void **state)
 {
-    const char *got = sent(
-        *state,
-        "location / { proxy_pass http://127.0.0.1:1; proxy_set_header Host $host;\n"
-        "proxy_set_header X-Real-IP $remote_addr; proxy_set_header x-gone \"\";\n"
-        "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
-        "proxy_set_header Accept-Encoding \"\"; }",
-        "GET / HTTP/1.1\r\nHost: A.example:80\r\nX-REAL-ip: 6.6.6.6\r\nX-Gone: 1\r\n"
-        "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\nAccept-Encoding: br\r\nX-Stay: 1\r\n\r\n");
+    const char *got =
+        sent(*state,
+             "location / { proxy_pass http://127.0.0.1:1; proxy_set_header Host $host;\n"
+             "proxy_set_header X-Real-IP $remote_addr; proxy_set_header x-gone \"\";\n"
+             "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
+             "proxy_set_header Accept-Encoding \"\"; }",
+             "GET / HTTP/1.1\r\nHost: A.example:80\r\nX-REAL-ip: 6.6.6.6\r\nX-Gone: 1\r\n"
+             "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\nAccept-Encoding: br\r\n"
+             "X-Stay: 1\r\n\r\n");
 
     assert_string_equal(got, "GET / HTTP/1.1\r\nHost: a.example\r\nX-Real-IP: 192.0.2.7\r\n"
                              "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7\r\nX-Stay: 1\r\n\r\n");
@@ -126,7 +128,8 @@ static const struct {
     { "", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
       "Content-Length: 3\r\n\r\nabc" },
     { "",
-      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\nT: 1\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\n"
+      "c\r\n0\r\nT: 1\r\n\r\n",
       "Content-Length: 3\r\n\r\nabc" },
     { "", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "Content-Length: 0\r\n\r\n" },
     { "", "POST / HTTP/1.1\r\nHost: a\r\n\r\n", "Content-Length: 0\r\n\r\n" },
@@ -165,7 +168,8 @@ static void the_version_and_keepalive_are_said(void **state)
                "GET / HTTP/1.1\r\nHost: 127.0.0.1:1\r\nConnection: close\r\n\r\n");
 }
 
-/* `$arg_` and `$uri` may hold what a client chose: a line feed would be a second header (INJ-01). */
+/* `$arg_` and `$uri` may hold what a client chose: a line feed would be a second header
+ * (INJ-01). */
 static void a_control_byte_in_a_set_header_is_refused(void **state)
 {
     struct stage *s = *state;

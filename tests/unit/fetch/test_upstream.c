@@ -50,12 +50,12 @@ static void serve(struct stage *s, const char *group, const char *lines)
 {
     char text[1500];
 
-    snprintf(
-        text, sizeof(text),
-        "log_format f '$upstream_addr|$upstream_status|$upstream_response_length|$upstream_http_x_peer';\n"
-        "upstream u { %s }\nserver { listen 80; access_log /proc/self/fd/%d f;\n"
-        "location / { proxy_pass http://u; %s } }",
-        group, file, lines);
+    snprintf(text, sizeof(text),
+             "log_format f '$upstream_addr|$upstream_status|"
+             "$upstream_response_length|$upstream_http_x_peer';\n"
+             "upstream u { %s }\nserver { listen 80; access_log /proc/self/fd/%d f;\n"
+             "location / { proxy_pass http://u; %s } }",
+             group, file, lines);
     assert_string_equal(stage_load(s, text), "");
     if (!s->serving)
         stage_serve(s);

@@ -33,9 +33,9 @@ static void they_are_added_to_listed_statuses_and_always_to_all(void **state)
 
 static void a_value_is_a_template_and_an_empty_one_adds_nothing(void **state)
 {
-    stage_server(
-        *state,
-        "add_header X-Uri <$uri>; add_header X-None $arg_none; add_header X-Empty \"\"; return 200;");
+    stage_server(*state,
+                 "add_header X-Uri <$uri>; add_header X-None $arg_none; add_header X-Empty \"\"; "
+                 "return 200;");
     stage_serve(*state);
     const char *got = stage_ask(*state, "GET /a%20b HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_has(got, "X-Uri: </a b>\r\n");

@@ -64,7 +64,8 @@ static void combined_is_the_line_of_nginx(void **state)
     assert_string_equal(
         line_of(*state, "", "access_log %s; return 200 body;",
                 "GET /x HTTP/1.1\r\nHost: a\r\nReferer: http://r/\r\nConnection: close\r\n\r\n"),
-        "192.0.2.7 - - [01/Jan/2026:00:01:40 +0000] \"GET /x HTTP/1.1\" 200 4 \"http://r/\" \"-\"\n");
+        "192.0.2.7 - - [01/Jan/2026:00:01:40 +0000] \"GET /x HTTP/1.1\" 200 4 "
+        "\"http://r/\" \"-\"\n");
 }
 
 static const struct {

@@ -207,11 +207,11 @@ static void a_missing_certificate_is_an_error_at_its_place(void **state)
     assert_int_equal(bundle_of(r, "server {\n  listen 443 ssl;\n  ssl_certificate nosuch.pem;\n"
                                   "  ssl_certificate_key key.pem;\n}\n"),
                      -1);
-    snprintf(
-        want, sizeof(want),
-        "No such file or directory) in %1$s/main.conf:3\n%1$s/main.conf:3:19\n  ssl_certificate nosuch.pem;\n"
-        "                  ^\n",
-        r->folder);
+    snprintf(want, sizeof(want),
+             "No such file or directory) in %1$s/main.conf:3\n%1$s/main.conf:3:19\n  "
+             "ssl_certificate nosuch.pem;\n"
+             "                  ^\n",
+             r->folder);
     assert_has(said(r), want);
     assert_has(said(r), "nosuch.pem\"");
     assert_has(said(r), "main.conf:4:23\n"); /* all errors of a run, not only the first */

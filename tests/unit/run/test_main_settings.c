@@ -27,10 +27,10 @@ static void nothing_said_means_the_defaults(void **state)
 
 static void what_is_said_is_taken(void **state)
 {
-    const struct main_settings *m = settings_of_text(
-        *state, "user www web; pid /run/x.pid; error_log stderr info;\n"
-                "worker_rlimit_nofile 5000; events { worker_connections 99; use epoll; }\n"
-                "daemon off; worker_processes 1;");
+    const struct main_settings *m =
+        settings_of_text(*state, "user www web; pid /run/x.pid; error_log stderr info;\n"
+                                 "worker_rlimit_nofile 5000; events { worker_connections 99; }\n"
+                                 "daemon off; worker_processes 1;");
 
     assert_span(m->user, "www");
     assert_span(m->group, "web");
@@ -45,6 +45,7 @@ static void what_is_said_is_taken(void **state)
 static const struct {
     const char *text, *want;
 } said[] = {
+    { "events { use epoll; }", "[warn] \"use\" is accepted and has no effect" },
     { "daemon on;", "\"daemon on\" is known, not supported yet" },
     { "daemon maybe;",
       "invalid value \"maybe\" in \"daemon\" directive, it must be \"on\" or \"off\"" },

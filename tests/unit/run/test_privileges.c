@@ -1,4 +1,5 @@
-/* run/privileges, run/pidfile: folders that are made before rights are dropped, and the pid file. */
+/* run/privileges, run/pidfile: folders that are made before rights are dropped, and the pid
+ * file. */
 #include "run/main_settings.h"
 #include "run/pidfile.h"
 #include "run/privileges.h"
@@ -45,11 +46,11 @@ static void folders_are_made_with_those_above_them(void **state)
     struct buf said;
 
     umask(022);
-    snprintf(
-        text, sizeof(text),
-        "user root; pid %1$s/run/x.pid; error_log stderr; client_body_temp_path %1$s/deep/er/body;\n"
-        "access_log off; server { listen 80; access_log %1$s/deep/er/logs/a.log; }",
-        folder);
+    snprintf(text, sizeof(text),
+             "user root; pid %1$s/run/x.pid; error_log stderr; client_body_temp_path "
+             "%1$s/deep/er/body;\n"
+             "access_log off; server { listen 80; access_log %1$s/deep/er/logs/a.log; }",
+             folder);
     stage_load(s, text);
     assert_int_equal(mode_of("deep"), 0);
     buf_init(&said, 4096, NULL);

@@ -92,7 +92,8 @@ static const struct {
       "a duplicate default server for 0.0.0.0:80 in /etc/test.conf:2" },
     { "server { listen 80 backlog=1; }\nserver { listen 80 backlog=1; }",
       "duplicate listen options for 0.0.0.0:80 in /etc/test.conf:2" },
-    { "server { listen 3128; }\nforward { listen 3128; tunnel_peek off; rule allow if client 10.0.0.0/8; }",
+    { "server { listen 3128; }\nforward { listen 3128; tunnel_peek off; rule allow if "
+      "client 10.0.0.0/8; }",
       "0.0.0.0:3128 belongs to another block already in /etc/test.conf:2" },
     { "server { listen 80 nosuch; }", "invalid parameter \"nosuch\"" },
     { "server { listen 80 ssl=on; }", "invalid parameter \"ssl=on\"" },

@@ -1,4 +1,5 @@
-/* serve/request: what a head asks for: target, host, path, fields (nginx-semantics 3.3, 4.2, 4.3). */
+/* serve/request: what a head asks for: target, host, path, fields (nginx-semantics 3.3, 4.2,
+ * 4.3). */
 #include "unit/support.h"
 
 static const struct {

@@ -164,9 +164,8 @@ static void limits_of_a_head_have_their_statuses(void **state)
     struct stage *s = *state;
     char *request = malloc(20000);
 
-    served(
-        s,
-        "large_client_header_buffers 2 1k; client_header_buffer_size 1k; max_headers 5; return 200;");
+    served(s, "large_client_header_buffers 2 1k; client_header_buffer_size 1k; max_headers 5; "
+              "return 200;");
     memset(request, 'x', 20000);
     memcpy(request, "GET /", 5);
     request[1500] = '\0';
