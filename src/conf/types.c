@@ -234,6 +234,9 @@ static bool set_choice(struct conf_call *call, void *field)
     return false;
 }
 
+/* All of them together: who uses them counts in 32 bits. */
+static const uint64_t LARGEST_BUFFERS = 1 << 30;
+
 static bool set_buffers(struct conf_call *call, void *field)
 {
     struct conf_buffers buffers;
@@ -241,7 +244,8 @@ static bool set_buffers(struct conf_call *call, void *field)
 
     if (!conf_read_number(value_of(call), most, &buffers.count) || buffers.count == 0)
         return invalid(call, 1);
-    if (!conf_read_size(size, false, &buffers.size) || buffers.size == 0)
+    if (!conf_read_size(size, false, &buffers.size) || buffers.size == 0 ||
+        buffers.size > LARGEST_BUFFERS / buffers.count)
         return invalid(call, 2);
     *(struct conf_buffers *)field = buffers;
     return true;

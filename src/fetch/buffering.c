@@ -183,7 +183,7 @@ static struct source *wrap(struct exchange *x, const void *settings, struct sour
 
     b->source = (struct source){ &buffering_ops, x };
     b->inner = inner;
-    b->most = all / 2;
+    b->most = all / 2 + 1; /* never nothing: the reader waits while there is no room */
     b->at_once =
         (size_t)(proxy->busy_buffers_size ? proxy->busy_buffers_size : 2 * proxy->buffers.size);
     buf_init(&b->filling, b->most + BLOCK_SIZE, &x->worker->budget);

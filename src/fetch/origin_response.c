@@ -302,8 +302,9 @@ static void pass(struct origin *o, struct span bytes, size_t taken)
 enum io origin_read_head(struct origin *o)
 {
     struct exchange *x = o->source.x;
-    struct h1_limits limits = { (uint32_t)o->conf->buffer_size, (uint32_t)o->conf->buffer_size,
-                                MOST_FIELDS };
+    uint64_t size = o->conf->buffer_size;
+    uint32_t most = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+    struct h1_limits limits = { most, most, MOST_FIELDS };
     struct fields *fields = &x->response.fields;
     enum io io = IO_OK;
 

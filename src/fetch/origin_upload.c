@@ -97,6 +97,13 @@ static void pass_spooled(void *arg)
         n = 0;
     }
     block_unref(block);
+    if (io == IO_EOF && n > 0) { /* an empty body: only the head's rest is left to send */
+        struct iovec *left = iov;
+
+        n = iov_skip(&left, n, skip);
+        io = write_all(o, left, n);
+        io = io == IO_OK ? IO_EOF : io;
+    }
     if (io == IO_EOF)
         end_upload(o, UPLOAD_WHOLE);
     else

@@ -31,6 +31,8 @@ static bool set_header(struct conf_call *call, void *field)
         return conf_refuse(call, 3, "invalid parameter \"%s\"",
                            arena_cstr(conf_arena(call), conf_word(call, 3)));
     header.always = conf_count(call) == 4;
+    if (!is_field_value(conf_word(call, 2)))
+        return conf_refuse(call, 2, "the value of a header field holds a control byte");
     return template_compile(call, 2, &header.value) &&
            conf_list_add(call, field, &header, sizeof(header));
 }

@@ -34,7 +34,6 @@ struct h1 {
     struct h1_marks {
         bool dead;      /* the client is gone or was cut: nothing can be sent */
         bool continued; /* 100 Continue was sent, or is not waited for */
-        bool saying;    /* it is being sent, by whoever reads the body */
     } marks;
 };
 

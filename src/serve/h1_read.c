@@ -19,6 +19,8 @@ static struct h1_limits limits_of(const struct core_settings *core)
         line = core->client_header_buffer_size;
     if (line > all)
         all = line;
+    line = line < UINT32_MAX ? line : UINT32_MAX;
+    all = all < UINT32_MAX ? all : UINT32_MAX;
     return (struct h1_limits){ (uint32_t)line, (uint32_t)all, (uint32_t)core->max_headers };
 }
 
@@ -170,10 +172,7 @@ static enum io say_continue(struct h1 *h)
     h->marks.continued = true;
     if (h->in.size > 0 || h->answer.begun)
         return IO_OK; /* it did not wait, or has its answer already */
-    h->marks.saying = true;
-    enum io io = conn_write(&h->connection->conn, &iov, 1, h->client.x->core->send_timeout);
-    h->marks.saying = false;
-    return io;
+    return conn_write(&h->connection->conn, &iov, 1, h->client.x->core->send_timeout);
 }
 
 static enum io body_failed(struct h1 *h, enum fault fault, enum io io)

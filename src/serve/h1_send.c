@@ -191,11 +191,6 @@ static enum io send_all(struct h1 *h, struct iovec *iov, int n, size_t head)
     struct exchange *x = h->client.x;
     struct conn *conn = &h->connection->conn;
     size_t all = total(iov, n), taken = 0;
-
-    if (h->marks.saying) { /* a client that takes not even that, and would get it in two's midst */
-        h->marks.dead = true;
-        return IO_FAILED;
-    }
     enum io io = conn_write_start(conn, iov, n, &taken);
 
     if (io == IO_AGAIN || (io == IO_OK && taken < all)) {

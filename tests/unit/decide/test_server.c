@@ -10,6 +10,7 @@ static const char *chosen(struct stage *s, unsigned listener, const char *host)
     if (x->response.status != 0)
         return "refused";
     x->listener = stage_listener(s, listener);
+    x->server = x->listener->fallback;
     stage_phases(x, PHASE_POST_READ);
     return x->server->label.at;
 }

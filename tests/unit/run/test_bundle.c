@@ -131,7 +131,7 @@ static void print_settings(const struct generation *g, struct buf *out)
         buf_addf(out, "%u:%u %s %llu %llu %llu %llu %u %u %.*s %.*s\n", servers[i]->place.line,
                  servers[i]->place.column, servers[i]->label.at,
                  (unsigned long long)c->keepalive_timeout, (unsigned long long)c->max_headers,
-                 (unsigned long long)c->client_max_body_size,
+                 (unsigned long long)c->client_max_body_size.bytes,
                  (unsigned long long)c->client_body_buffer_size, c->server_tokens, c->tcp.sendfile,
                  (int)c->default_type.len, c->default_type.at, (int)c->client_body_temp_path.len,
                  c->client_body_temp_path.at);
