@@ -155,15 +155,25 @@ static bool expects_length(enum method method)
     return method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
 }
 
-/* `proxy_set_header Connection "";` */
-static bool connection_is_emptied(const struct origin *o)
+/* What `proxy_set_header Connection` says; unset: NULL. */
+static const struct span *asked_connection(const struct origin *o)
 {
     const struct proxy_header *headers = o->conf->set_headers.items;
 
     for (uint32_t i = 0; i < o->conf->set_headers.len; i++)
-        if (headers[i].id == FIELD_CONNECTION && headers[i].value.text.len == 0)
-            return true;
-    return false;
+        if (headers[i].id == FIELD_CONNECTION)
+            return &headers[i].value.text;
+    return NULL;
+}
+
+/* `close` where nothing is kept: by HTTP/1.0, without a pool, or because it was asked for. */
+static bool says_close(const struct origin *o)
+{
+    const struct span *asked = asked_connection(o);
+
+    if (asked != NULL)
+        return span_is_caseless(*asked, "close");
+    return o->conf->http_version == 0 || o->pool->limits.most == 0;
 }
 
 static void add_framing(const struct origin *o, struct buf *out)
@@ -178,7 +188,7 @@ static void add_framing(const struct origin *o, struct buf *out)
         buf_addf(out, "Content-Length: %llu\r\n", (unsigned long long)x->request.length);
     else if (expects_length(x->request.method_id))
         buf_adds(out, "Content-Length: 0\r\n");
-    if ((o->conf->http_version == 0 || o->pool->limits.most == 0) && !connection_is_emptied(o))
+    if (says_close(o))
         buf_adds(out, "Connection: close\r\n");
 }
 

@@ -87,6 +87,13 @@ static bool set_pass(struct conf_call *call, void *field)
     return t->upstream != NULL;
 }
 
+/* What the connection to an upstream can be told. */
+static bool is_plain_connection(struct span value)
+{
+    return value.len == 0 || span_is_caseless(value, "close") ||
+           span_is_caseless(value, "keep-alive");
+}
+
 static bool set_header(struct conf_call *call, void *field)
 {
     struct proxy_header header = { .name = conf_word(call, 1) };
@@ -98,6 +105,9 @@ static bool set_header(struct conf_call *call, void *field)
     if ((header.id == FIELD_CONTENT_LENGTH || header.id == FIELD_TRANSFER_ENCODING) &&
         conf_word(call, 2).len > 0)
         return conf_refuse(call, 1, "framing of requests is always made by the proxy");
+    if (header.id == FIELD_CONNECTION && !is_plain_connection(conf_word(call, 2)))
+        return conf_refuse(
+            call, 2, "\"proxy_set_header Connection\" with this value is known, not supported yet");
     if (header.id == FIELD_UPGRADE && conf_word(call, 2).len > 0)
         return conf_refuse(call, 1, "\"proxy_set_header Upgrade\" is known, not supported yet");
     return template_compile(call, 2, &header.value) &&

@@ -344,6 +344,17 @@ static enum io io_of_wake(enum wake why)
     return IO_FAILED;
 }
 
+/* A fiber that waits for both sides gives one up to a fiber that needs just that, and tries again. */
+static void make_room(struct sock *s, enum side side)
+{
+    struct wait *w = s->on[side].wait;
+
+    if (w == NULL || s->on[SIDE_READ].wait != s->on[SIDE_WRITE].wait)
+        return;
+    forget_wait(s, w);
+    wait_wake(w, WAKE_DONE);
+}
+
 /* Afterwards the socket may be gone: whoever woke us has let go of `w`, and we do not look. */
 static enum io wait_on(struct sock *s, bool reading, bool writing, uint64_t deadline)
 {
@@ -354,7 +365,10 @@ static enum io wait_on(struct sock *s, bool reading, bool writing, uint64_t dead
         return IO_CANCELLED;
     if (has(s, flags))
         return IO_OK;
-    must(!(reading && s->on[SIDE_READ].wait) && !(writing && s->on[SIDE_WRITE].wait));
+    if (reading != writing)
+        make_room(s, reading ? SIDE_READ : SIDE_WRITE);
+    must((reading || writing) && !(reading && s->on[SIDE_READ].wait) &&
+         !(writing && s->on[SIDE_WRITE].wait));
     if (reading)
         s->on[SIDE_READ].wait = &w;
     if (writing)
@@ -369,7 +383,8 @@ enum io sock_wait(struct sock *s, enum side side, uint64_t deadline)
 
 enum io sock_wait_both(struct sock *s, uint64_t deadline)
 {
-    return wait_on(s, true, true, deadline);
+    /* What another fiber waits for is its own to go on with: under TLS it sends what is left, too. */
+    return wait_on(s, s->on[SIDE_READ].wait == NULL, s->on[SIDE_WRITE].wait == NULL, deadline);
 }
 
 /* --- steps ---------------------------------------------------------------------------------- */

@@ -66,9 +66,9 @@ static const struct {
     { "the caret stands right behind such bytes", "proxy_pass \x01\xc2\x80; }",
       "bifrons: [emerg] unexpected \"}\" in /etc/b.conf:1\n/etc/b.conf:1:17\n"
       "proxy_pass \\x01\\xC2\\x80; }\n                         ^\n" },
-    { "no line where the text has ended", "proxy_pass\n",
+    { "an empty line where the text has ended", "proxy_pass\n",
       "bifrons: [emerg] unexpected end of file, expecting \";\" or \"}\" in /etc/b.conf:2\n"
-      "/etc/b.conf:2:1\n" },
+      "/etc/b.conf:2:1\n\n^\n" },
     { "a mark at the file's start does not move the caret", "\xEF\xBB\xBFoops;",
       "bifrons: [emerg] unknown directive \"oops\" in /etc/b.conf:1\n/etc/b.conf:1:1\noops;\n^\n" },
 };

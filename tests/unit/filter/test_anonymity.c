@@ -176,8 +176,8 @@ static void answers_get_via_only_at_transparent(void **state)
             assert_int_equal(room_get(r, "http://a/"), 0);
             fields_add(&r->x.response.fields, span_of("ETag"), span_of("x"),
                        from_upstream ? FROM_UPSTREAM : FROM_US);
-            for (unsigned h = 0; h < r->g.hook_count[PHASE_RESPONSE]; h++) {
-                const struct hook_entry *e = &r->g.hooks[PHASE_RESPONSE][h];
+            for (unsigned h = 0; h < r->g.index.hook_count[PHASE_RESPONSE]; h++) {
+                const struct hook_entry *e = &r->g.index.hooks[PHASE_RESPONSE][h];
                 e->hook->run(&r->x, settings_in(r->x.block, e->module));
             }
             assert_int_equal(fields_count(&r->x.response.fields, FIELD_VIA),

@@ -153,11 +153,12 @@ static void datagrams_are_readable_until_there_are_no_more(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fds), 0);
     assert_int_equal(sock_open(&loop, &s, fds[0], SOCK_KIND_DATAGRAM), 0);
     say(fds[1], "one");
-    say(fds[1], ""); /* is no end */
+    say(fds[1], ""); /* is told, and is no end */
     say(fds[1], "three");
     turns(1);
     assert_int_equal(recv_once(&s, 100, &n), IO_OK);
     assert_int_equal(n, 3);
+    assert_int_equal(recv_once(&s, 100, &n), IO_EOF);
     assert_int_equal(recv_once(&s, 100, &n), IO_OK);
     assert_int_equal(n, 5);
     assert_int_equal(recv_once(&s, 100, &n), IO_AGAIN);

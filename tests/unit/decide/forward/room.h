@@ -179,8 +179,8 @@ static inline const char *room_rules(struct room *r, const char *lines)
 static inline enum verdict room_phases(struct room *r)
 {
     for (enum phase phase = PHASE_POST_READ; phase <= PHASE_PRECONTENT; phase++) {
-        for (unsigned i = 0; i < r->g.hook_count[phase]; i++) {
-            const struct hook_entry *e = &r->g.hooks[phase][i];
+        for (unsigned i = 0; i < r->g.index.hook_count[phase]; i++) {
+            const struct hook_entry *e = &r->g.index.hooks[phase][i];
             enum verdict verdict = e->hook->run(&r->x, settings_in(r->x.block, e->module));
 
             if (verdict == ANSWER || verdict == REFUSE)
