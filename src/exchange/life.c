@@ -1,4 +1,5 @@
 /* How an exchange comes into being, keeps notes, changes its source, and says what it decided. */
+#include "base/charged.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
 #include "exchange/log_context.h"
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_CHUNK = 4096 };
+enum { ARENA_CHUNK = 8192 };
 
 struct exchange *exchange_new(struct worker *w, struct client *client)
 {
@@ -19,7 +20,7 @@ struct exchange *exchange_new(struct worker *w, struct client *client)
         w->idle_exchanges = (struct exchange *)x->source;
         x->source = NULL;
     } else {
-        x = calloc(1, sizeof(*x));
+        x = charged_new(sizeof(*x), &w->budget);
         if (x == NULL)
             return NULL;
         arena_init(&x->arena, ARENA_CHUNK, &w->budget);
@@ -45,7 +46,7 @@ void exchange_pool_free(struct worker *w)
 
         w->idle_exchanges = (struct exchange *)dead->source;
         arena_done(&dead->arena);
-        free(dead);
+        charged_free(dead, sizeof(*dead), &w->budget);
     }
 }
 

@@ -145,7 +145,8 @@ static void pass_streamed(void *arg)
         write_failed(o, io);
     } else if (read == IO_EOF) {
         end_upload(o, UPLOAD_WHOLE);
-        x->client->ops->watch(x->client, true);
+        if (!o->conf->aborts.ignore_client_abort)
+            x->client->ops->watch(x->client, true);
     } else if (read != IO_CANCELLED) {
         break_off(o, x->fault);
     }

@@ -90,16 +90,16 @@ static bool make_temporary(struct span folder, const struct owner *owner, struct
     return true;
 }
 
-bool privileges_make_folders(const struct generation *g, struct buf *messages)
+bool privileges_make_folders(const struct generation *g, struct span error_log, struct span pid,
+                             struct buf *messages)
 {
     const struct main_settings *s = main_settings_of(g);
     const struct span *folders = g->folders.items, *logs = g->log_paths.items;
     struct owner owner = { geteuid(), getegid() };
     bool good = geteuid() != 0 || find_owner(s, &owner, messages);
 
-    good = good &&
-           (span_is(s->error_log.path, "stderr") || make_folder_of(s->error_log.path, messages));
-    good = good && make_folder_of(s->pid, messages);
+    good = good && (span_is(error_log, "stderr") || make_folder_of(error_log, messages));
+    good = good && make_folder_of(pid, messages);
     for (uint32_t i = 0; good && i < g->log_paths.len; i++)
         good = make_folder_of(logs[i], messages);
     for (uint32_t i = 0; good && i < g->folders.len; i++)

@@ -133,14 +133,21 @@ static void print_messages(struct buf *messages)
 
 /* --- the error log -------------------------------------------------------------------------- */
 
+/* -e replaces the default, not what the configuration says. */
+static struct span error_log_path(const struct service *s)
+{
+    const struct main_settings *main = main_settings_of(s->generation);
+
+    return s->options->error_log.len > 0 && !main->error_log.given ? s->options->error_log
+                                                                   : main->error_log.path;
+}
+
 static bool open_error_log(struct service *s)
 {
     const struct main_settings *main = main_settings_of(s->generation);
-    struct span name = main->error_log.path;
+    struct span name = error_log_path(s);
     char path[1024];
 
-    if (s->options->error_log.len > 0 && !main->error_log.given) /* -e replaces the default */
-        name = s->options->error_log;
     s->log = (struct errlog){ .fd = STDERR_FILENO, .level = main->error_log.level };
     if (span_is(name, "stderr"))
         return true;
@@ -359,7 +366,13 @@ static bool build(struct service *s, const struct bundle_request *request)
 
 static bool prepare(struct service *s, const struct bundle_request *request, bool test)
 {
-    return build(s, request) && privileges_make_folders(s->generation, &s->messages) &&
+    struct span pid = { NULL, 0 };
+
+    if (!build(s, request))
+        return false;
+    if (!s->options->quick)
+        pid = main_settings_of(s->generation)->pid;
+    return privileges_make_folders(s->generation, error_log_path(s), pid, &s->messages) &&
            open_error_log(s) && sockets_open(s->generation, test, &s->sockets, &s->messages);
 }
 

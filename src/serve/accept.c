@@ -7,6 +7,7 @@
  * Owns the worker's listening sockets and the records of its connections. */
 #include "serve/connection.h"
 
+#include "base/charged.h"
 #include "exchange/core.h"
 #include "serve/h1.h"
 #include "serve/serve.h"
@@ -46,7 +47,7 @@ void connection_gone(void *arg)
     struct worker *w = c->acceptor->worker;
 
     link_remove(&c->link);
-    free(c);
+    charged_free(c, sizeof(*c), &w->budget);
     w->live_connections--;
     if (w->live_connections == 0 && w->serve->on_idle != NULL) {
         void (*on_idle)(struct worker *) = w->serve->on_idle;
@@ -129,7 +130,7 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
         errlog_write(w->log, LEVEL_CRIT, 0, -fd, "accept4() failed");
         return;
     }
-    struct connection *c = is_full(w) || budget_spent(&w->budget) ? NULL : calloc(1, sizeof(*c));
+    struct connection *c = is_full(w) ? NULL : charged_new(sizeof(*c), &w->budget);
 
     if (c == NULL) {
         close(fd);
@@ -139,7 +140,7 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
     c->serial = ++w->connections;
     c->opened = loop_now(w->loop);
     if (conn_open(&c->conn, w->loop, fd, peer) < 0) {
-        free(c);
+        charged_free(c, sizeof(*c), &w->budget);
         return;
     }
     c->conn.peer = address_unmap(&c->conn.peer);
@@ -231,7 +232,7 @@ void serve_free(struct worker *w)
         w->serve->acceptors = dead->next;
         free(dead);
     }
-    h1_pool_free(w->serve);
+    h1_pool_free(w);
     free(w->serve);
     w->serve = NULL;
 }

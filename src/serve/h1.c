@@ -1,9 +1,11 @@
 /* The pool of HTTP/1 sessions: buffers that a connection has only while it is served. */
 #include "serve/h1.h"
 
+#include "base/charged.h"
+
 #include <stdlib.h>
 
-enum { LONGEST_ANSWER_HEAD = 128 * 1024, LONGEST_HEAD = 1024 * 1024 };
+enum { LONGEST_ANSWER_HEAD = 128 * 1024, LONGEST_HEAD = 1024 * 1024, LARGEST_KEPT = 8192 };
 
 static const struct conn *h1_conn(const struct client *c)
 {
@@ -56,7 +58,7 @@ struct h1 *h1_new(struct worker *w, struct connection *c)
     if (h != NULL) {
         w->serve->idle_h1 = h->next_idle;
     } else {
-        h = calloc(1, sizeof(*h));
+        h = charged_new(sizeof(*h), &w->budget);
         if (h == NULL)
             return NULL;
         buf_init(&h->head, LONGEST_HEAD, &w->budget);
@@ -95,22 +97,38 @@ bool h1_was_cut(const struct h1 *h)
     return h->answer.begun && !h->answer.ended;
 }
 
+/* A buffer that one request made large does not stay so. */
+static void shrink(struct buf *b)
+{
+    size_t max = b->max;
+    struct budget *budget = b->budget;
+
+    if (b->room <= LARGEST_KEPT)
+        return;
+    buf_done(b);
+    buf_init(b, max, budget);
+}
+
 void h1_free(struct h1 *h)
 {
     h1_reset(h);
+    shrink(&h->head);
+    shrink(&h->out);
     lease_done(&h->in);
     h->next_idle = h->worker->serve->idle_h1;
     h->worker->serve->idle_h1 = h;
 }
 
-void h1_pool_free(struct serve_state *s)
+void h1_pool_free(struct worker *w)
 {
+    struct serve_state *s = w->serve;
+
     while (s->idle_h1 != NULL) {
         struct h1 *dead = s->idle_h1;
 
         s->idle_h1 = dead->next_idle;
         buf_done(&dead->head);
         buf_done(&dead->out);
-        free(dead);
+        charged_free(dead, sizeof(*dead), &w->budget);
     }
 }

@@ -39,7 +39,7 @@ struct h1 {
 
 struct h1 *h1_new(struct worker *w, struct connection *c); /* NULL: no memory */
 void h1_free(struct h1 *h); /* back to the pool; what is left of `in` goes back to the conn */
-void h1_pool_free(struct serve_state *s);
+void h1_pool_free(struct worker *w);
 /* Ends what belonged to the exchange just served; `in` stays. */
 void h1_reset(struct h1 *h);
 /* An answer was begun and not ended. */

@@ -243,38 +243,52 @@ static enum io refuse_size(struct h1 *h)
     return body_failed(h, FAULT_BODY_TOO_LARGE, IO_FAILED);
 }
 
+/* Takes one step in the bytes at hand. IO_OK: data or nothing was found; see `ret`. */
+static enum io chunked_step(struct h1 *h, struct span *ret)
+{
+    size_t taken = 0;
+    enum chunk got = chunked_next(&h->body.chunked, lease_span(&h->in), ret, &taken);
+
+    if (got == CHUNK_BAD) {
+        exchange_log(h->client.x, LEVEL_INFO, 0, "client sent invalid chunked body");
+        return body_failed(h, FAULT_BODY_MALFORMED, IO_FAILED);
+    }
+    h->client.x->request.received += taken;
+    lease_take(&h->in, taken); /* what it passed stays where it is until the lease is given up */
+    if (got != CHUNK_DATA)
+        ret->len = 0;
+    h->body.ended = got == CHUNK_END;
+    return IO_OK;
+}
+
+/* All data of the bytes at hand, moved together: a flood of small chunks becomes one piece. */
 static enum io chunked_piece(struct h1 *h, bool wait, struct span *ret)
 {
-    for (;;) {
-        enum io io = fill(h, wait);
-        size_t taken = 0;
+    char *start = NULL;
+    size_t length = 0;
 
+    while (!h->body.ended && (length == 0 || h->in.size > 0)) {
+        struct span data = { NULL, 0 };
+        enum io io = fill(h, wait);
+        char *base = h->in.data;
+
+        if (io == IO_OK)
+            io = chunked_step(h, &data);
         if (io != IO_OK)
             return io;
-        enum chunk got = chunked_next(&h->body.chunked, lease_span(&h->in), ret, &taken);
-        h->client.x->request.received += taken;
-        switch (got) {
-        case CHUNK_DATA:
-            lease_take(&h->in,
-                       taken); /* the data stay where they are until the lease is given up */
-            h->body.given = 0;
-            if (is_too_large(h, ret->len + chunked_left(&h->body.chunked)))
-                return refuse_size(h);
-            return IO_OK;
-        case CHUNK_END:
-            lease_take(&h->in, taken);
-            h->body.ended = true;
-            return IO_EOF;
-        case CHUNK_BAD:
-            exchange_log(h->client.x, LEVEL_INFO, 0, "client sent invalid chunked body");
-            return body_failed(h, FAULT_BODY_MALFORMED, IO_FAILED);
-        case CHUNK_MORE:
-            lease_take(&h->in, taken);
-            if (is_too_large(h, chunked_left(&h->body.chunked)))
-                return refuse_size(h);
-            break;
-        }
+        if (is_too_large(h, length + data.len + chunked_left(&h->body.chunked)))
+            return refuse_size(h);
+        if (data.len == 0)
+            continue;
+        char *from = base + (data.at - base);
+        if (length == 0)
+            start = from;
+        else
+            memmove(start + length, from, data.len);
+        length += data.len;
     }
+    *ret = (struct span){ start, length };
+    return length > 0 ? IO_OK : IO_EOF;
 }
 
 static enum io next_piece(struct h1 *h, bool wait, struct span *ret)

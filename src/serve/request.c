@@ -128,18 +128,23 @@ static struct span pathless(struct exchange *x, const struct target *t)
 static void mask_credentials(struct exchange *x)
 {
     struct span line = x->request.line;
-    size_t at = span_find(line, '@');
-    size_t colons = 0;
+    size_t first = span_find(line, ' ') + 1; /* of the target; behind its scheme, if it has one */
+    size_t last = line.len;
 
-    while (colons + 3 < at && !span_starts(span_from(line, colons), "://"))
-        colons++;
-    if (at == line.len || colons + 3 >= at)
+    for (size_t i = first; i + 3 <= line.len; i++)
+        if (span_starts(span_from(line, i), "://")) {
+            first = i + 3;
+            break;
+        }
+    while (last > first && line.at[last - 1] != '@')
+        last--;
+    if (last <= first)
         return;
     struct buf masked;
     buf_init(&masked, line.len + 8, NULL);
-    buf_add(&masked, span_first(line, colons + 3));
+    buf_add(&masked, span_first(line, first));
     buf_adds(&masked, "***");
-    buf_add(&masked, span_from(line, at));
+    buf_add(&masked, span_from(line, last - 1));
     x->request.line = arena_copy(&x->arena, buf_view(&masked));
     x->request.target = (struct span){ "", 0 };
     buf_done(&masked);

@@ -2,6 +2,8 @@
  * both. */
 #include "fetch/upstream/pool.h"
 
+#include "base/charged.h"
+
 #include <stdlib.h>
 
 enum { LONGEST_HEAD = 512 * 1024 };
@@ -79,7 +81,7 @@ struct peer_state *pool_peer(struct pool *p, const struct address *a)
 
 struct upstream_conn *upstream_conn_new(struct pool *p, const struct address *a, uint64_t identity)
 {
-    struct upstream_conn *c = budget_spent(&p->worker->budget) ? NULL : calloc(1, sizeof(*c));
+    struct upstream_conn *c = charged_new(sizeof(*c), &p->worker->budget);
 
     if (c == NULL)
         return NULL;
@@ -93,9 +95,11 @@ struct upstream_conn *upstream_conn_new(struct pool *p, const struct address *a,
 
 void upstream_conn_free(struct upstream_conn *c)
 {
-    c->pool->worker->upstream_connections--;
+    struct worker *w = c->pool->worker;
+
+    w->upstream_connections--;
     buf_done(&c->out);
-    free(c);
+    charged_free(c, sizeof(*c), &w->budget);
 }
 
 static void on_closed(struct conn *conn)

@@ -54,13 +54,17 @@ static void folders_are_made_with_those_above_them(void **state)
     stage_load(s, text);
     assert_int_equal(mode_of("deep"), 0);
     buf_init(&said, 4096, NULL);
-    assert_true(privileges_make_folders(s->worker.generation, &said));
+    assert_true(privileges_make_folders(s->worker.generation,
+                                        main_settings_of(s->worker.generation)->error_log.path,
+                                        main_settings_of(s->worker.generation)->pid, &said));
     assert_int_equal(said.len, 0);
     assert_int_equal(mode_of("run"), 0755);
     assert_int_equal(mode_of("deep/er"), 0755);
     assert_int_equal(mode_of("deep/er/logs"), 0755);
     assert_int_equal(mode_of("deep/er/body"), 0700); /* bodies of requests are nobody else's */
-    assert_true(privileges_make_folders(s->worker.generation, &said)); /* they may be there */
+    assert_true(privileges_make_folders(
+        s->worker.generation, main_settings_of(s->worker.generation)->error_log.path,
+        main_settings_of(s->worker.generation)->pid, &said)); /* they may be there */
     buf_done(&said);
 }
 
@@ -75,7 +79,9 @@ static void a_folder_that_cannot_be_made_is_said(void **state)
                    "access_log off; server { listen 80; }"),
         "");
     buf_init(&said, 4096, NULL);
-    assert_false(privileges_make_folders(s->worker.generation, &said));
+    assert_false(privileges_make_folders(s->worker.generation,
+                                         main_settings_of(s->worker.generation)->error_log.path,
+                                         main_settings_of(s->worker.generation)->pid, &said));
     buf_add_byte(&said, '\0');
     assert_has(said.data, "bifrons: [emerg] mkdir(\"/proc/no/such\") failed (");
     buf_done(&said);
