@@ -90,14 +90,6 @@ static void add_line(const struct origin *o, struct buf *out)
 
 /* --- fields --------------------------------------------------------------------------------- */
 
-static void add_field(struct buf *out, struct span name, struct span value)
-{
-    buf_add(out, name);
-    buf_add(out, (struct span){ ": ", 2 });
-    buf_add(out, value);
-    buf_add(out, (struct span){ "\r\n", 2 });
-}
-
 static const struct proxy_header *set_by_us(const struct proxy_settings *conf,
                                             const struct field *f)
 {
@@ -122,7 +114,7 @@ static bool add_host(const struct origin *o, struct buf *out)
 
             host = value.len > 0 ? value : host;
         }
-    add_field(out, (struct span){ "Host", 4 }, host);
+    field_write((struct span){ "Host", 4 }, host, out);
     return is_field_value(host);
 }
 
@@ -145,7 +137,7 @@ static bool add_set_headers(const struct origin *o, struct buf *out)
             return false;
         }
         if (value.len > 0)
-            add_field(out, headers[i].name, value);
+            field_write(headers[i].name, value, out);
     }
     return true;
 }
@@ -231,7 +223,7 @@ static void add_clients_fields(const struct origin *o, struct buf *out)
         if (is_ours(field->id) || set_by_us(o->conf, field) != NULL ||
             (count > 0 && field->origin == FROM_CLIENT && is_among(names, count, field->name)))
             continue;
-        add_field(out, field->name, field->value);
+        field_write(field->name, field->value, out);
     }
 }
 

@@ -12,11 +12,6 @@
 #include "exchange/body.h"
 #include "fetch/origin.h"
 
-static struct iovec piece(struct span s)
-{
-    return (struct iovec){ (void *)(uintptr_t)s.at, s.len };
-}
-
 static enum io write_all(struct origin *o, struct iovec *iov, int n)
 {
     size_t all = 0;
@@ -78,7 +73,7 @@ static void pass_spooled(void *arg)
 {
     struct origin *o = arg;
     const struct body *b = o->source.x->body;
-    struct iovec iov[2] = { piece(buf_view(&o->conn->out)) };
+    struct iovec iov[2] = { iov_of(buf_view(&o->conn->out)) };
     struct block *block = b->file >= 0 ? block_get(&o->source.x->worker->loop->blocks) : NULL;
     size_t skip = o->upload.begun;
     struct span bytes;
@@ -89,7 +84,7 @@ static void pass_spooled(void *arg)
     while (io == IO_OK && (io = body_piece(b, at, block ? block->data : NULL, &bytes)) == IO_OK) {
         struct iovec *left = iov;
 
-        iov[n++] = piece(bytes);
+        iov[n++] = iov_of(bytes);
         at += bytes.len;
         n = iov_skip(&left, n, skip);
         io = write_all(o, left, n);
@@ -119,7 +114,9 @@ static enum io pass_pieces(struct origin *o, enum io *ret_read)
 
     while (io == IO_OK && (*ret_read = x->client->ops->read_body(x->client, &part)) == IO_OK) {
         char size[CHUNK_HEAD_MOST];
-        struct iovec iov[3] = { { size, 0 }, piece(part.bytes), { (void *)(uintptr_t) "\r\n", 2 } };
+        struct iovec iov[3] = { { size, 0 },
+                                iov_of(part.bytes),
+                                { (void *)(uintptr_t) "\r\n", 2 } };
 
         if (chunked)
             iov[0].iov_len = chunk_head(part.bytes.len, size);
@@ -172,7 +169,7 @@ static enum io send_spooled(struct origin *o)
 
     if (b->file < 0)
         bytes = buf_view(&b->memory);
-    struct iovec iov[2] = { piece(head), piece(bytes) };
+    struct iovec iov[2] = { iov_of(head), iov_of(bytes) };
     enum io io = conn_write_start(&o->conn->conn, iov, bytes.len > 0 ? 2 : 1, &taken);
     if (io != IO_OK && io != IO_AGAIN)
         return io;
@@ -185,7 +182,7 @@ static enum io send_spooled(struct origin *o)
 
 static enum io send_alone(struct origin *o)
 {
-    struct iovec head = piece(buf_view(&o->conn->out));
+    struct iovec head = iov_of(buf_view(&o->conn->out));
 
     return write_all(o, &head, 1);
 }

@@ -18,6 +18,11 @@
 
 enum side { SIDE_READ, SIDE_WRITE };
 
+static inline struct iovec iov_of(struct span s)
+{
+    return (struct iovec){ (void *)(uintptr_t)s.at, s.len };
+}
+
 /* Moves on over the first `bytes` of `iov`. Returns how many of its pieces are left; they begin
  * at *iov. */
 static inline int iov_skip(struct iovec **iov, int n, size_t bytes)

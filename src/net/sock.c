@@ -344,7 +344,8 @@ static enum io io_of_wake(enum wake why)
     return IO_FAILED;
 }
 
-/* A fiber that waits for both sides gives one up to a fiber that needs just that, and tries again. */
+/* A fiber that waits for both sides gives one up to a fiber that needs just that, and tries
+ * again. */
 static void make_room(struct sock *s, enum side side)
 {
     struct wait *w = s->on[side].wait;
@@ -383,7 +384,8 @@ enum io sock_wait(struct sock *s, enum side side, uint64_t deadline)
 
 enum io sock_wait_both(struct sock *s, uint64_t deadline)
 {
-    /* What another fiber waits for is its own to go on with: under TLS it sends what is left, too. */
+    /* A side for which another fiber waits is its own to go on with: under TLS it sends what is
+     * left, too. */
     return wait_on(s, s->on[SIDE_READ].wait == NULL, s->on[SIDE_WRITE].wait == NULL, deadline);
 }
 

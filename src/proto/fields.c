@@ -190,3 +190,11 @@ bool fields_list_has(const struct fields *f, enum field_id id, const char *membe
     }
     return false;
 }
+
+void field_write(struct span name, struct span value, struct buf *out)
+{
+    buf_add(out, name);
+    buf_add(out, (struct span){ ": ", 2 });
+    buf_add(out, value);
+    buf_add(out, (struct span){ "\r\n", 2 });
+}

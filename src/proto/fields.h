@@ -2,6 +2,7 @@
 #define PROTO_FIELDS_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 /* Header fields (RFC 9110 5): in the order in which they came, with spelling, and where each is
  * from. */
@@ -120,6 +121,9 @@ const struct field *fields_find_name(const struct fields *f, struct span name);
 void fields_remove(struct fields *f, enum field_id id);      /* all of the kind */
 void fields_remove_name(struct fields *f, struct span name); /* caseless; all */
 unsigned fields_count(const struct fields *f, enum field_id id);
+
+/* Appends `NAME: VALUE CR LF`. What goes out has been judged before. */
+void field_write(struct span name, struct span value, struct buf *out);
 
 enum field_id field_id_of(struct span name); /* caseless */
 struct span field_name(enum field_id id);

@@ -30,23 +30,11 @@ static bool keeps_alive(struct h1 *h)
     return h->marks.continued && h1_discard(h, DISCARD_MOST);
 }
 
-static void add_field(struct buf *out, const char *name, struct span value)
-{
-    buf_adds(out, name);
-    buf_add(out, (struct span){ ": ", 2 });
-    buf_add(out, value);
-    buf_add(out, (struct span){ "\r\n", 2 });
-}
-
 static void add_all_of(struct buf *out, const struct fields *f, enum field_id id)
 {
     for (unsigned i = 0; i < f->count; i++) {
-        if (f->at[i].id != id)
-            continue;
-        buf_add(out, f->at[i].name);
-        buf_add(out, (struct span){ ": ", 2 });
-        buf_add(out, f->at[i].value);
-        buf_add(out, (struct span){ "\r\n", 2 });
+        if (f->at[i].id == id)
+            field_write(f->at[i].name, f->at[i].value, out);
     }
 }
 
@@ -75,10 +63,11 @@ static void add_own_fields(struct exchange *x, struct buf *out)
     const struct fields *f = &x->response.fields;
 
     if (fields_find(f, FIELD_SERVER) == NULL && !exchange_is_forward(x))
-        add_field(out, "Server",
-                  span_of(x->core->server_tokens ? "bifrons/" BIFRONS_VERSION : "bifrons"));
+        field_write(span_of("Server"),
+                    span_of(x->core->server_tokens ? "bifrons/" BIFRONS_VERSION : "bifrons"), out);
     if (fields_find(f, FIELD_DATE) == NULL)
-        add_field(out, "Date", (struct span){ x->worker->loop->clock.http_date, HTTP_DATE_LENGTH });
+        field_write(span_of("Date"),
+                    (struct span){ x->worker->loop->clock.http_date, HTTP_DATE_LENGTH }, out);
 }
 
 /* Exactly one of none, Content-Length, chunked, or the end of the connection. */
@@ -158,13 +147,8 @@ enum io h1_send_head(struct client *c)
         add_all_of(out, f, FIELD_LOCATION);
     add_coding(h, keep, out);
     for (unsigned i = 0; i < f->count; i++)
-        if (!is_placed(f->at[i].id) &&
-            !(f->at[i].id == FIELD_LOCATION && x->response.own_location)) {
-            buf_add(out, f->at[i].name);
-            buf_add(out, (struct span){ ": ", 2 });
-            buf_add(out, f->at[i].value);
-            buf_add(out, (struct span){ "\r\n", 2 });
-        }
+        if (!is_placed(f->at[i].id) && !(f->at[i].id == FIELD_LOCATION && x->response.own_location))
+            field_write(f->at[i].name, f->at[i].value, out);
     if (x->response.accept_ranges)
         buf_adds(out, "Accept-Ranges: bytes\r\n");
     buf_add(out, (struct span){ "\r\n", 2 });
@@ -220,18 +204,13 @@ static enum io send_all(struct h1 *h, struct iovec *iov, int n, size_t head)
     return IO_OK;
 }
 
-static struct iovec piece(struct span s)
-{
-    return (struct iovec){ (void *)(uintptr_t)s.at, s.len };
-}
-
 /* The head, if it has not left yet, is the first piece. */
 static int begin(struct h1 *h, struct iovec *iov, size_t *ret_head)
 {
     *ret_head = h->out.len;
     if (h->out.len == 0)
         return 0;
-    iov[0] = piece(buf_view(&h->out));
+    iov[0] = iov_of(buf_view(&h->out));
     return 1;
 }
 
@@ -245,11 +224,11 @@ static enum io send_memory(struct h1 *h, struct span bytes, bool last)
     if (bytes.len > 0 && h->answer.chunked)
         iov[n++] = (struct iovec){ size, chunk_head(bytes.len, size) };
     if (bytes.len > 0)
-        iov[n++] = piece(bytes);
+        iov[n++] = iov_of(bytes);
     if (bytes.len > 0 && h->answer.chunked)
-        iov[n++] = piece((struct span){ "\r\n", 2 });
+        iov[n++] = iov_of((struct span){ "\r\n", 2 });
     if (last && h->answer.chunked && !h->answer.bodyless)
-        iov[n++] = piece((struct span){ "0\r\n\r\n", 5 });
+        iov[n++] = iov_of((struct span){ "0\r\n\r\n", 5 });
     if (n == 0) {
         h->answer.ended = last;
         return IO_OK;
@@ -338,7 +317,7 @@ enum io h1_send_interim(struct client *c, unsigned status, const struct fields *
         buf_adds(&text, "\r\n");
     }
     buf_adds(&text, "\r\n");
-    struct iovec iov = piece(buf_view(&text));
+    struct iovec iov = iov_of(buf_view(&text));
     enum io io = buf_ok(&text) ? send_all(h, &iov, 1, iov.iov_len) : IO_FAILED;
     buf_done(&text);
     return io;

@@ -8,6 +8,7 @@ import pytest
 
 from support.origin import Gone, answer
 from support.proxy import run
+from support.waiting import eventually
 from support.wire import request
 
 
@@ -55,6 +56,33 @@ def test_flow_an_early_answer_without_a_body_arrives(start, origins, method, hea
         assert r.status == int(head[9:12]) and r.closes
 
 
+def at_rest(value, seconds):
+    """Waits until the value has not changed for so long."""
+    seen = [value(), time.monotonic()]
+
+    def unchanged():
+        now = value()
+        if now != seen[0]:
+            seen[:] = now, time.monotonic()
+        return time.monotonic() - seen[1] > seconds
+
+    eventually(unchanged, "it comes to rest", 10)
+
+
+def sends_slowly_read(sent, pieces, then=None):
+    """A script: an answer of so many pieces; `sent` counts those that went into the proxy and its buffers."""
+    def script(c):
+        c.read_head()
+        if then:
+            threading.Thread(target=then, args=(c,), daemon=True).start()
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (pieces * 100000))
+        for _ in range(pieces):
+            c.send(b"x" * 100000)
+            sent.append(1)
+
+    return script
+
+
 def reads_on(c):
     try:
         c.wait_gone()
@@ -64,13 +92,8 @@ def reads_on(c):
 
 def test_tls_both_ways_at_once(start, origins, authority):
     """An upload goes on while its answer is stuck: two fibers use one connection (this ended the worker)."""
-    def script(c):
-        c.read_head()
-        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n")
-        threading.Thread(target=reads_on, args=(c,), daemon=True).start()
-        c.send(b"x" * 20000000)
-
-    (origin,) = origins("a", script=script)
+    sent = []
+    (origin,) = origins("a", script=sends_slowly_read(sent, 200, then=reads_on))
     cert, key = authority.leaf("a.example")
     proxy = start(f"""
 server {{ listen 127.0.0.1:0 ssl; ssl_certificate {cert}; ssl_certificate_key {key};
@@ -83,10 +106,11 @@ server {{ listen 127.0.0.1:0 ssl; ssl_certificate {cert}; ssl_certificate_key {k
     plain.connect(proxy.address)
     with authority.client().wrap_socket(plain, server_hostname="a.example") as s:
         s.sendall(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 900000\r\n\r\nabc")
-        time.sleep(0.7)  # until the answer is stuck in all buffers
+        at_rest(lambda: len(sent), 0.3)  # the answer is stuck in all buffers
         for _ in range(4):
+            before = origin.octets
             s.sendall(b"b" * 1000)
-            time.sleep(0.1)
+            eventually(lambda: origin.octets >= before + 1000, "the upload goes on")
         got = 0
         while got < 200000:
             got += len(s.recv(65536))
@@ -104,7 +128,8 @@ def test_proc_a_signal_after_tunnels_have_given_their_stacks_back(start, origins
         c.send(f"CONNECT {origin.address} HTTP/1.1\r\nHost: {origin.address}\r\n\r\n".encode())
     for c in tunnels:
         assert c.head().status == 200
-    time.sleep(2.5)  # idle stacks are trimmed once a second
+    maps = f"/proc/{proxy.process.pid}/maps"
+    at_rest(lambda: len(open(maps).readlines()), 1.3)  # idle stacks are trimmed once a second
     proxy.stop(signal.SIGTERM)
     for c in tunnels:
         c.close()
@@ -129,7 +154,6 @@ def slowest_answer(proxy, seconds):
         with proxy.connect() as c:
             assert c.get("/control").status == 200
         slowest = max(slowest, time.monotonic() - began)
-        time.sleep(0.05)
     return slowest
 
 
@@ -188,14 +212,14 @@ def test_conf_a_value_that_cannot_work_is_refused(room, line, words):
 
 
 def test_the_smallest_buffers_do_not_hang(start, origins):
-    (origin,) = origins("a")
-    origin.answers(answer(b"x" * 4000000))
+    sent = []
+    (origin,) = origins("a", script=sends_slowly_read(sent, 100))
     proxy = start(f"server {{ listen 127.0.0.1:0; location / {{ proxy_buffers 1 1; "
                   f"proxy_busy_buffers_size 4k; proxy_pass http://{origin.address}; }} }}")
     with proxy.connect() as c:
         c.send(request("GET"))
-        time.sleep(0.5)  # until the sending blocks and the reader ahead begins
-        assert len(c.response().body) == 4000000
+        at_rest(lambda: len(sent), 0.3)  # the sending blocks, and the reader ahead has begun
+        assert len(c.response().body) == 10000000
 
 
 @pytest.mark.parametrize("line", ["GET http://me:s3cret@a/ HTTP/1.1", "GET http://me:x@s3cret@a/ HTTP/1.1",

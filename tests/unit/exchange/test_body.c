@@ -90,7 +90,7 @@ static void up_to_the_buffer_it_stays_in_memory(void **state)
     }
     int file = s->x->body->file;
     stage_end_exchange(s);
-    assert_int_equal(fcntl(file, F_GETFD), -1);    /* closed */
+    assert_int_equal(fcntl(file, F_GETFD), -1); /* closed */
     /* the pooled exchange and its first chunk */
     assert_int_equal(s->worker.budget.used, sizeof(struct exchange) + 8192);
 }
