@@ -14,7 +14,7 @@ struct root_handle {
     int fd; /* -1: not open */
     dev_t device;
     ino_t inode;
-    uint64_t looked;          /* ms */
+    uint64_t looked;          /* in which turn of the loop */
     const char *path;         /* NULL: made for each request */
     struct root_handle *next; /* of the generation's */
 };
@@ -72,7 +72,7 @@ static void close_handle(struct root_handle *h)
 static int current(struct exchange *x, const struct root *r)
 {
     struct root_handle *h = r->handle;
-    uint64_t now = exchange_now(x);
+    uint64_t now = x->worker->loop->turns;
     struct stat st;
 
     if (h->fd >= 0 && now == h->looked)

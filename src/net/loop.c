@@ -96,6 +96,7 @@ int loop_turn(struct loop *l, int timeout_ms)
     int ms = sleep_time(l, timeout_ms);
     struct link again, closing;
 
+    l->turns++;
     link_take_all(&l->again, &again);
     int error = l->ops->turn(l, ms);
     work_off(&again, sock_call_again);

@@ -51,8 +51,9 @@ struct turn_end {
 
 struct loop {
     const struct loop_ops *ops;
-    void *backend; /* owned by the backend */
-    uint64_t now;  /* ms, monotonic, read once a turn */
+    void *backend;  /* owned by the backend */
+    uint64_t now;   /* ms, monotonic, read once a turn */
+    uint64_t turns; /* ever begun */
     struct clock clock;
     struct wheel wheel;
     struct fibers fibers;

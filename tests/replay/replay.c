@@ -129,6 +129,8 @@ void replay_file(struct replay *r, const char *name, struct span bytes)
     snprintf(path, sizeof(path), "%s/%s", r->folder, name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_int_equal(write(fd, bytes.at, bytes.len), bytes.len);
+    static const struct timespec always[2] = { { .tv_sec = 1600000000 }, { .tv_sec = 1600000000 } };
+    assert_int_equal(futimens(fd, always), 0); /* the same ETag in every run */
     close(fd);
 }
 
