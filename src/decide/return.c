@@ -28,8 +28,9 @@ static bool set_return(struct conf_call *call, void *field)
         return true;
     line->place = conf_place(call, 0);
     if (conf_read_number(first, 999, &line->status)) {
-        if (line->status == 0)
-            return conf_refuse(call, 1, "invalid return code \"0\"");
+        if (line->status < 200) /* no final answer has such a status */
+            return conf_refuse(call, 1, "invalid return code \"%s\"",
+                               arena_cstr(conf_arena(call), first));
         return conf_count(call) < 3 || template_compile(call, 2, &line->text);
     }
     if (conf_count(call) > 2 || !(span_starts(first, "http://") || span_starts(first, "https://") ||

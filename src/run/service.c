@@ -263,9 +263,10 @@ static bool start_worker(struct service *s)
     link_init(&w->tunnels);
     make_token(w->token);
     note_own_addresses(w);
-    if (connections == 0 || connections > descriptors - SPARE_DESCRIPTORS)
-        connections = descriptors > 2 * SPARE_DESCRIPTORS ? descriptors - SPARE_DESCRIPTORS
-                                                          : SPARE_DESCRIPTORS;
+    uint64_t most =
+        descriptors > 2 * SPARE_DESCRIPTORS ? descriptors - SPARE_DESCRIPTORS : SPARE_DESCRIPTORS;
+    if (connections == 0 || connections > most)
+        connections = most;
     w->most_connections = (uint32_t)(connections < UINT32_MAX ? connections : UINT32_MAX);
     int failed = loop_init_epoll(&s->loop, MOST_FIBERS, &w->budget);
     if (failed < 0) {

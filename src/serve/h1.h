@@ -61,7 +61,9 @@ enum io h1_send_part(struct client *c, const struct part *p);
 enum io h1_send_end(struct client *c);
 enum io h1_send_interim(struct client *c, unsigned status, const struct fields *fields);
 
-/* request.c: x->request from a parsed head. False: x->response.status is preset, and `why` says
+/* request.c: `user:password@` of a refused target stands in no log (TARG-13). */
+void request_mask_credentials(struct exchange *x);
+/* x->request from a parsed head. False: x->response.status is preset, and `why` says
  * what is wrong. */
 bool request_take(struct exchange *x, const struct h1_request *from, const char **ret_why);
 

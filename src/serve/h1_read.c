@@ -102,6 +102,7 @@ static enum io refuse_head(struct h1 *h, const struct h1_request *head, enum h1_
     x->request.method = head->method;
     x->request.target = head->target;
     x->request.line = first_line(bytes);
+    request_mask_credentials(x);
     /* Where the next request would begin is in doubt: nothing more is read as one. */
     h->body = (struct h1_body){ .framing = BODY_CLOSE };
     x->request.fields.count = 0;

@@ -125,7 +125,7 @@ static struct span pathless(struct exchange *x, const struct target *t)
 }
 
 /* `http://user:password@host/` is refused, and its password stands in no log (TARG-13). */
-static void mask_credentials(struct exchange *x)
+void request_mask_credentials(struct exchange *x)
 {
     struct span line = x->request.line;
     size_t first = span_find(line, ' ') + 1; /* of the target; behind its scheme, if it has one */
@@ -168,7 +168,7 @@ bool request_take(struct exchange *x, const struct h1_request *from, const char 
     if (connect && !exchange_is_forward(x))
         return refuse(x, 405, "client sent CONNECT to a reverse proxy", ret_why);
     if (!target_parse(from->target, connect, &t) || t.form == TARGET_ASTERISK) {
-        mask_credentials(x);
+        request_mask_credentials(x);
         return refuse(x, 400, "client sent invalid request target", ret_why);
     }
     drop_invalid(x);
