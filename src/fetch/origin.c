@@ -175,6 +175,7 @@ static enum io ask(struct origin *o)
         if (io != IO_OK && was_stale(o) && may_repeat(o, sent)) {
             drop_connection(o);
             o->marks.reused = false; /* the same peer, on a fresh connection */
+            x->fault = FAULT_NONE;
             continue;
         }
         tries.left -= tries.left > 0;

@@ -242,26 +242,6 @@ static void take_framing(struct origin *o, const struct h1_response *head)
         x->response.length = 0;
 }
 
-static void move_span(struct span *s, struct span from, const char *to)
-{
-    if (s->at != NULL)
-        s->at = to + (s->at - from.at);
-}
-
-/* Logs ask for a head's fields after its connection and buffers are gone: from here on they lie in
- * the exchange's arena. */
-static void keep_head(struct exchange *x, struct span bytes, struct h1_response *head)
-{
-    const char *kept = arena_copy(&x->arena, bytes).at;
-    struct fields *f = &x->response.fields;
-
-    for (unsigned i = 0; i < f->count; i++) {
-        move_span(&f->at[i].name, bytes, kept);
-        move_span(&f->at[i].value, bytes, kept);
-    }
-    move_span(&head->reason, bytes, kept);
-}
-
 static enum io take_head(struct origin *o, const struct h1_response *head)
 {
     struct exchange *x = o->source.x;
@@ -294,8 +274,8 @@ static enum io take_head(struct origin *o, const struct h1_response *head)
 /* The bytes behind a head stay in `in`; its own bytes are kept alive. */
 static void pass(struct origin *o, struct span bytes, size_t taken)
 {
-    if (o->head_block == NULL && o->in.block != NULL)
-        o->head_block = block_ref(o->in.block);
+    block_unref(o->head_block); /* that of an interim answer */
+    o->head_block = o->in.block != NULL ? block_ref(o->in.block) : NULL;
     lease_take(&o->in, o->in.size - (bytes.len - taken));
 }
 
@@ -327,8 +307,6 @@ enum io origin_read_head(struct origin *o)
             io = more_bytes(o);
             continue;
         }
-        if (head.status >= 200)
-            keep_head(x, span_first(bytes, taken), &head);
         pass(o, bytes, taken);
         if (head.status >= 200)
             return take_head(o, &head);
