@@ -205,7 +205,7 @@ static enum io origin_head(struct source *s)
     if ((!has_body || x->body != NULL) && !o->conf->aborts.ignore_client_abort)
         x->client->ops->watch(x->client, true);
     io = ask(o);
-    if (io == IO_OK && o->body.framing == BODY_NONE)
+    if (io == IO_OK && o->state == ORIGIN_BODY && o->body.framing == BODY_NONE)
         origin_finish(o); /* nobody reads on where no body comes (HEAD, 204, 304) */
     return io;
 }

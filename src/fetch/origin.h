@@ -46,7 +46,7 @@ struct origin {
     uint8_t state;   /* enum origin_state */
 };
 
-enum origin_state { ORIGIN_ASKING, ORIGIN_BODY, ORIGIN_DONE };
+enum origin_state { ORIGIN_ASKING, ORIGIN_BODY, ORIGIN_UPGRADED, ORIGIN_DONE };
 
 /* Sets it as x's source. `group` NULL: x->goal names the origin. */
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
@@ -65,12 +65,19 @@ unsigned origin_allowed(struct exchange *x, struct resolve_result *r);
 struct dial origin_dial(struct exchange *x, const struct resolve_result *r, uint64_t each_ms);
 const char *origin_text(struct exchange *x, const struct address *a); /* in x's arena */
 
+/* origin_upgrade.c: the protocol that the request may switch to (RFC 9110 7.8); empty: none. */
+struct span origin_upgrade(const struct origin *o);
+/* The origin has switched: the exchange becomes a tunnel. IO_FAILED: it switched to something else.
+ */
+enum io origin_switched(struct origin *o, const struct h1_response *head, struct fields *fields);
 /* origin_request.c: writes the request's head into o->conn->out. */
 bool origin_write_head(struct origin *o);
 /* origin_upload.c: sends head and body; a long body is still on its way when it returns. */
 enum io origin_send(struct origin *o);
 /* origin_response.c: reads and judges the head; fills x->response. */
 enum io origin_read_head(struct origin *o);
+/* Fields of this hop alone, and hidden ones, are taken out. */
+void origin_keep_end_to_end(struct origin *o, struct fields *f);
 /* origin_body.c */
 enum io origin_read(struct source *s, struct part *ret);
 bool origin_ready(const struct source *s);

@@ -127,7 +127,7 @@ static bool add_set_headers(const struct origin *o, struct buf *out)
         enum field_id id = headers[i].id;
 
         if (id == FIELD_HOST || id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING ||
-            id == FIELD_CONNECTION)
+            id == FIELD_CONNECTION || id == FIELD_UPGRADE)
             continue;
         struct span value = template_value(x, &headers[i].value);
         if (!is_field_value(value)) {
@@ -180,8 +180,13 @@ static void add_framing(const struct origin *o, struct buf *out)
         buf_addf(out, "Content-Length: %llu\r\n", (unsigned long long)x->request.length);
     else if (expects_length(x->request.method_id))
         buf_adds(out, "Content-Length: 0\r\n");
-    if (says_close(o))
+    struct span upgrade = origin_upgrade(o);
+    if (upgrade.len > 0) {
+        field_write(span_of("Upgrade"), upgrade, out);
+        buf_adds(out, "Connection: upgrade\r\n");
+    } else if (says_close(o)) {
         buf_adds(out, "Connection: close\r\n");
+    }
 }
 
 /* What the client's Connection names, for this connection only. */

@@ -145,7 +145,7 @@ static bool is_nominated(const struct fields *all, struct span name)
 }
 
 /* In place: what stays moves to the front. */
-static void keep_end_to_end(struct origin *o, struct fields *f)
+void origin_keep_end_to_end(struct origin *o, struct fields *f)
 {
     bool nominates = false;
     const struct field *connection = fields_find(f, FIELD_CONNECTION);
@@ -208,18 +208,16 @@ static void rewrite_location(struct origin *o)
 
 /* --- the head ------------------------------------------------------------------------------- */
 
-/* 100 is swallowed, 103 goes on to a client that knows it, 101 was not asked for. */
+/* 100 is swallowed, 103 goes on to a client that knows it. */
 static enum io interim(struct origin *o, struct h1_response *head, struct fields *f)
 {
     struct exchange *x = o->source.x;
 
-    if (head->status == 101)
-        return fail(o, FAULT_HTTP_PROTOCOL_ERROR, "upstream switched protocols unasked");
     if (++o->interim > MOST_INTERIM)
         return fail(o, FAULT_HTTP_PROTOCOL_ERROR, "upstream sent too many interim answers");
     if (head->status != 103 || x->request.minor == 0)
         return IO_OK;
-    keep_end_to_end(o, f);
+    origin_keep_end_to_end(o, f);
     return x->client->ops->send_interim(x->client, 103, f);
 }
 
@@ -263,7 +261,7 @@ static enum io take_head(struct origin *o, const struct h1_response *head)
     x->response.reason = head->reason;
     x->response.accept_ranges = x->response.own_location = false;
     x->response.last_modified = -1;
-    keep_end_to_end(o, &x->response.fields);
+    origin_keep_end_to_end(o, &x->response.fields);
     if (o->pick.upstream != NULL && !o->conf->redirects.off)
         rewrite_location(o);
     take_framing(o, head);
@@ -308,6 +306,10 @@ enum io origin_read_head(struct origin *o)
             continue;
         }
         pass(o, bytes, taken);
+        if (head.status == 101 && origin_switched(o, &head, fields) == IO_OK)
+            return IO_OK;
+        if (head.status == 101)
+            return fail(o, FAULT_HTTP_PROTOCOL_ERROR, "upstream switched protocols unasked");
         if (head.status >= 200)
             return take_head(o, &head);
         io = interim(o, &head, fields);

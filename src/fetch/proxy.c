@@ -91,7 +91,7 @@ static bool set_pass(struct conf_call *call, void *field)
 static bool is_plain_connection(struct span value)
 {
     return value.len == 0 || span_is_caseless(value, "close") ||
-           span_is_caseless(value, "keep-alive");
+           span_is_caseless(value, "upgrade") || span_is_caseless(value, "keep-alive");
 }
 
 static bool set_header(struct conf_call *call, void *field)
@@ -108,8 +108,6 @@ static bool set_header(struct conf_call *call, void *field)
     if (header.id == FIELD_CONNECTION && !is_plain_connection(conf_word(call, 2)))
         return conf_refuse(
             call, 2, "\"proxy_set_header Connection\" with this value is known, not supported yet");
-    if (header.id == FIELD_UPGRADE && conf_word(call, 2).len > 0)
-        return conf_refuse(call, 1, "\"proxy_set_header Upgrade\" is known, not supported yet");
     return template_compile(call, 2, &header.value) &&
            conf_list_add(call, field, &header, sizeof(header));
 }

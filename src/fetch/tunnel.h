@@ -1,12 +1,22 @@
 #ifndef FETCH_TUNNEL_H
 #define FETCH_TUNNEL_H
 
-#include "exchange/exchange.h"
+#include "fetch/attempts.h"
+#include "fetch/upstream/pool.h"
+#include "net/pump.h"
 
-/* CONNECT: the client's bytes go to the host that it named, and back. */
-extern const struct module tunnel_module;
+/* Tunnels that are alive: what CONNECT and an upgrade (101) become. */
 
+enum { TUNNEL_SPLICE_AFTER = 256 * 1024 };
+
+/* Takes the client's connection, with what was read of it and not used, sends it `answer` (or
+ * nothing), and pumps between it and the upstream until one ends; then `x` is ended. AFTER_CLOSE:
+ * it did not begin, x->fault says why, and the upstream is still the caller's. */
+enum after tunnel_start(struct exchange *x, struct upstream_conn *upstream, struct attempt *attempt,
+                        const struct pump_options *options, struct span answer);
 /* Ends every live tunnel of the worker; each still writes its log line. */
 void tunnels_stop(struct worker *w);
+/* `$forward_bytes_up`, `$forward_bytes_down` */
+extern const struct variable tunnel_variables[];
 
 #endif

@@ -17,7 +17,7 @@ MODULE(ssl)      /* TLS towards clients */
 
 MODULE(upstream)    /* groups of servers */
 MODULE(anonymity)   /* what the forward face tells of its clients */
-MODULE(tunnel)      /* CONNECT */
+MODULE(connect)     /* CONNECT */
 MODULE(proxy)       /* proxy_*, the origins of the forward face, buffering */
 MODULE(attempts)    /* $upstream_* */
 MODULE(file)        /* root, index: static files */

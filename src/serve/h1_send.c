@@ -101,6 +101,10 @@ static void add_coding(struct h1 *h, bool keep, struct buf *out)
         }
     }
     x->keep_alive = keep;
+    if (x->response.status == 101) {
+        buf_adds(out, "Connection: upgrade\r\n");
+        return;
+    }
     buf_adds(out, keep ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
     if (keep && x->core->keepalive_header > 0)
         buf_addf(out, "Keep-Alive: timeout=%llu\r\n",

@@ -150,6 +150,16 @@ void request_mask_credentials(struct exchange *x)
     buf_done(&masked);
 }
 
+/* RFC 6455 4.1: what follows its head belongs to the new protocol (FLOW-21). */
+static bool asks_for_websocket(const struct request *r)
+{
+    const struct field *f = fields_find(&r->fields, FIELD_UPGRADE);
+
+    return f != NULL && r->method_id == METHOD_GET && r->minor > 0 &&
+           span_is_caseless(f->value, "websocket") &&
+           fields_list_has(&r->fields, FIELD_CONNECTION, "upgrade");
+}
+
 bool request_take(struct exchange *x, const struct h1_request *from, const char **ret_why)
 {
     struct request *r = &x->request;
@@ -172,6 +182,8 @@ bool request_take(struct exchange *x, const struct h1_request *from, const char 
         return refuse(x, 400, "client sent invalid request target", ret_why);
     }
     drop_invalid(x);
+    if (r->framing != BODY_NONE && asks_for_websocket(r))
+        return refuse(x, 400, "client sent a body with a WebSocket handshake", ret_why);
     if (t.form == TARGET_ABSOLUTE) {
         r->scheme = lower(x, t.scheme);
         size_t from_path = (size_t)(t.path.at - from->target.at);
