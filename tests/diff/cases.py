@@ -477,3 +477,107 @@ get(variables, "odd-args", "/?x&y=&=z&x=1=2&%20")
 get(variables, "second-name", "/", host="b")
 get(variables, "quotes-in-the-log", '/?"\\x', 'User-Agent: "a" \\ \u00e9\t|')
 get(variables, "upstream", "/proxied/x")
+
+# gzip: the decision, field by field; bodies are compared unpacked
+
+
+def _body(*fields, status="200 OK", body=b"x" * 500, length=True):
+    lines = [f"HTTP/1.1 {status}", *fields, *([f"Content-Length: {len(body)}"] if length else [])]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body, "keep" if length else "close"
+
+
+HTML = "Content-Type: text/html"
+GZIP_ANSWERS = {
+    "html": _body(HTML), "charset": _body(HTML + "; charset=utf-8"), "charset-blanks": _body(HTML + ";   charset=x"),
+    "other-parameter": _body(HTML + "; q=1"), "upper": _body("Content-Type: TEXT/HTML"), "plain": _body("Content-Type: text/plain"),
+    "css": _body("Content-Type: text/css"), "png": _body("Content-Type: image/png"), "no-type": _body(),
+    "no-length": _body(HTML, length=False), "empty-no-length": _body(HTML, body=b"", length=False),
+    "empty": _body(HTML, body=b""), "19": _body(HTML, body=b"x" * 19), "20": _body(HTML, body=b"x" * 20),
+    "201": _body(HTML, status="201 Created"), "403": _body(HTML, status="403 Forbidden"),
+    "404": _body(HTML, status="404 Not Found"), "500": _body(HTML, status="500 Internal Server Error"),
+    "206": _body(HTML, "Content-Range: bytes 0-499/1000", status="206 Partial Content"),
+    "coded": _body(HTML, "Content-Encoding: br"), "coded-identity": _body(HTML, "Content-Encoding: identity"),
+    "etag": _body(HTML, 'ETag: "a"'), "etag-weak": _body(HTML, 'ETag: W/"a"'), "etag-odd": _body(HTML, "ETag: a"),
+    "ranges": _body(HTML, "Accept-Ranges: bytes"), "vary": _body(HTML, "Vary: Cookie"),
+    "modified": _body(HTML, "Last-Modified: Sun, 13 Sep 2020 12:26:40 GMT"),
+    "expired": _body(HTML, "Expires: Sun, 13 Sep 2020 12:26:40 GMT"), "fresh": _body(HTML, "Expires: Fri, 13 Sep 2090 12:26:40 GMT"),
+    "expires-odd": _body(HTML, "Expires: -1"),
+    "expired-no-cache": _body(HTML, "Expires: Fri, 13 Sep 2090 12:26:40 GMT", "Cache-Control: no-cache"),
+    "no-cache": _body(HTML, "Cache-Control: max-age=0, no-cache"), "no-store": _body(HTML, "Cache-Control: no-store"),
+    "private": _body(HTML, "Cache-Control: private, max-age=1"), "public": _body(HTML, "Cache-Control: public"),
+    "no-transform": _body(HTML, "Cache-Control: no-transform"), "validators": _body(
+        HTML, "Last-Modified: Sun, 13 Sep 2020 12:26:40 GMT", 'ETag: "a"'),
+}
+BAD.update({f"/gzip-{name}": answer for name, answer in GZIP_ANSWERS.items()})
+PROXIED = ("off", "any", "expired", "no-cache", "no-store", "private", "no_last_modified", "no_etag", "auth",
+           "expired no-cache no-store private auth", "no_last_modified no_etag", "off any")
+
+packed = setup("gzip", """
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+gzip on;
+gzip_vary on;
+gzip_types text/css Application/JSON;
+server {
+    listen @LISTEN@;
+    server_name a;
+    root @ROOT@;
+    location /up/ { proxy_pass http://@BAD@/gzip-; }
+    location = /twenty.html { gzip_proxied no_last_modified; }
+    location = /long.html { gzip_proxied no_etag; }
+    location /off/ { gzip off; proxy_pass http://@BAD@/gzip-; }
+    location /no-vary/ { gzip_vary off; proxy_pass http://@BAD@/gzip-; }
+    location /all/ { gzip_types *; proxy_pass http://@BAD@/gzip-; }
+    location /none/ { gzip_types text/plain; proxy_pass http://@BAD@/gzip-; }
+    location /long/ { gzip_min_length 1k; proxy_pass http://@BAD@/gzip-; }
+    location /any-length/ { gzip_min_length 0; proxy_pass http://@BAD@/gzip-; }
+    location /hard/ { gzip_comp_level 9; gzip_buffers 4 8k; proxy_pass http://@BAD@/gzip-; }
+    location /1.0/ { gzip_http_version 1.0; proxy_pass http://@BAD@/gzip-; }
+    location /msie6/ { gzip_disable msie6; proxy_pass http://@BAD@/gzip-; }
+    location /returned { default_type text/html; return 200 "a text that is long enough to be compressed"; }
+    location /short { default_type text/html; return 200 "a text"; }
+    location /redirect { return 301 /x; }
+    location /forbidden { return 403; }
+    location /headed { add_header ETag '"own"'; add_header X-Enc $sent_http_content_encoding; proxy_pass http://@BAD@/gzip-html; }
+    PROXIED
+}
+""".replace("    PROXIED\n", "".join(
+    f"    location /p{i}/ {{ gzip_proxied {v}; proxy_pass http://@BAD@/gzip-; }}\n" for i, v in enumerate(PROXIED))))
+GZIP = "Accept-Encoding: gzip"
+for name in GZIP_ANSWERS:
+    get(packed, f"answer-{name}", f"/up/{name}", GZIP)
+for name in ("html", "png", "coded", "201", "empty", "etag", "ranges"):
+    get(packed, f"unasked-{name}", f"/up/{name}")
+    get(packed, f"unasked-quietly-{name}", f"/no-vary/{name}")
+for name in ("no-type", "png", "html", "plain", "empty"):
+    get(packed, f"all-types-{name}", f"/all/{name}", GZIP)
+    get(packed, f"other-types-{name}", f"/none/{name}", GZIP)
+for place, name in (("off", "html"), ("no-vary", "html"), ("long", "html"), ("long", "no-length"), ("any-length", "empty"),
+                    ("any-length", "19"), ("hard", "html"), ("1.0", "html")):
+    get(packed, f"{place}-{name}", f"/{place}/{name}", GZIP)
+for accepted in ("gzip, deflate, br", "deflate, gzip", "deflate,gzip;q=0.5", "GZIP", "gzip;q=0", "gzip;q=0.0", "gzip;q=0.000", "gzip;q=1",
+                 "gzip;q=1.000", "gzip;q=1.001", "gzip;q=1.0001", "gzip;q=0.001", "gzip; q=0.5", "gzip ; q=0.5", "gzip;q=.5", "gzip;q=2",
+                 "gzip;q=", "gzip;", "gzip;x=1", "gzip;Q=0.1", "*", "*;q=0", "x-gzip", "gzipx", "identity", "identity;q=0", ";;;,", "br;q=1, gzip;q=0, *",
+                 "x-gzip, gzip", "gzip,", ",gzip", "gzip;q=1.", "gzip;q=a", "gzip;q=0,", "gzip;q=0.,x", "gzip;q=0.5 , br"):
+    get(packed, f"accept-{accepted}", "/up/html", f"Accept-Encoding: {accepted}")
+get(packed, "accept-long-list", "/up/html", "Accept-Encoding: " + "br, " * 1500 + "gzip")
+for i, value in enumerate(PROXIED):
+    for name in ("html", "etag", "modified", "validators", "expired", "fresh", "expires-odd", "expired-no-cache", "no-cache", "no-store", "private", "public"):
+        get(packed, f"proxied-{value}-{name}", f"/p{i}/{name}", GZIP, "Via: 1.1 x")
+    get(packed, f"proxied-{value}-authorized", f"/p{i}/public", GZIP, "Via: 1.1 x", "Authorization: Basic eA==")
+    get(packed, f"proxied-{value}-not", f"/p{i}/public", GZIP)
+for agent in ("Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)", "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; SV1)",
+              "Mozilla/4.0 (compatible; MSIE 5.5)", "Mozilla/4.0 (compatible; MSIE 7.0)", "MSIE 4.0", "MSIE 4.", "curl"):
+    get(packed, f"agent-{agent}", "/msie6/html", GZIP, f"User-Agent: {agent}")
+for name, target in {"file": "/long.html", "file-of-another-type": "/long.txt", "page": "/absent", "twenty": "/twenty.html",
+                     "nineteen": "/nineteen.html", "forbidden": "/forbidden", "redirect": "/redirect", "return": "/returned",
+                     "short-return": "/short", "empty-file": "/empty.txt", "headed": "/headed"}.items():
+    get(packed, name, target, GZIP)
+    get(packed, f"head-{name}", target, GZIP, method="HEAD")
+    get(packed, f"old-{name}", target, GZIP, version="1.0")
+for name in ("twenty", "long"):
+    get(packed, f"proxied-file-{name}", f"/{name}.html", GZIP, "Via: 1.1 x")
+get(packed, "old-allowed", "/1.0/html", GZIP, version="1.0")
+get(packed, "range", "/long.html", GZIP, "Range: bytes=0-9")
+get(packed, "range-plain", "/long.html", "Range: bytes=0-9")
+get(packed, "unchanged", "/long.html", GZIP, "If-Modified-Since: @DATE@")

@@ -1,6 +1,8 @@
 """Differences from Debian's nginx 1.22 that are meant, by case. A text is the reason why the whole answer differs;
 else each aspect has its reason. A reason is the first column of a line in doc/differences.md."""
 
+from cases import PROXIED
+
 FRAGMENT = "Fragment in a target"
 HOST = "Host that is no name, address or port"
 BLANKS = "Blanks in the request line"
@@ -8,7 +10,13 @@ FRAMING = "Upstream: ambiguous framing"
 NO_HEAD = "Upstream: HTTP/0.9, no status line"
 ORDER = {"order of fields": "Order of fields"}
 
+PACKED = "`Cache-Control: no-transform`"
+
 INTENDED = {
+    "gzip-answer-no-transform": {a: PACKED for a in ("field content-length", "field transfer-encoding", "field vary",
+                                                     "field content-encoding", "access log")},
+    **{f"gzip-{place}-{name}": ORDER for place in ("answer", *(f"proxied-{v}" for v in PROXIED))
+       for name in ("modified", "validators")},
     "names-bad-host-.a": HOST,
     "names-bad-host-[::1": HOST,
     "locations-target-/exact#y": FRAGMENT,

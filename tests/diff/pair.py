@@ -23,6 +23,8 @@ def make_files(root):
         "dir/x.txt": "x\n", "listed/index.html": "listed\n", "types/x.thing": "thing\n", "types/x.zzz": "zzz\n",
         "notype/x.zzz": "zzz\n", ".hidden": "hidden\n", "\u00e9.txt": "e\n", "UP.HTML": "up\n",
         "x.tar.gz": "gz\n", "a+b.txt": "plus\n",
+        "long.html": "".join(f"<p>line {i} of a long page\n" for i in range(4000)), "long.txt": "text " * 100,
+        "twenty.html": "x" * 20, "nineteen.html": "x" * 19,
     }.items():
         (root / name).write_text(text)
     (root / "link.txt").symlink_to("file.txt")
