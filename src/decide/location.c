@@ -1,214 +1,280 @@
-/* Locations by path (nginx-semantics 5): an equal `=` location, else the longest prefix. Prefixes
- * are sorted; each knows the longest other one that it begins with, so the answer is the last entry
- * not above the path or one of its ancestors:
+/* Locations by path (nginx-semantics 5). In each scope, a server or a location with others inside:
  *
- *     /   <- /api/ <- /api/v1/     path /api/v2: the search stops at /api/v1/, which is no prefix
- *         <- /static/              of it; its ancestor /api/ is
- */
+ *     1. `=` that is equal
+ *     2. the longest prefix, and what is nested in it; if that is only a prefix, and no `^~`:
+ *     3. the first expression that matches, and what is nested in it
+ *
+ * `location @name` stands in the generation's list: exchange_restart_named alone leads there. */
 #include "decide/location.h"
 
 #include "conf/call.h"
+#include "decide/location_table.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
 #include "proto/uri.h"
 
-#include <stdlib.h>
-
-struct location {
-    struct span path;
-    const struct conf_block *block;
-    struct place place;
-    int32_t shorter; /* index of its longest proper prefix; -1: none */
-    bool exact;
-};
-
-struct location_table { /* sorted by path */
-    struct location *at;
-    uint32_t count;
-};
-
 struct location_settings {
-    struct conf_list lines; /* of struct location, as they stand in the server block */
+    struct conf_list lines; /* of struct location, as they stand in the block */
     struct location_table prefixes;
     struct location_table exact;
+    struct conf_list expressions; /* of struct location, in the order of the file */
+    bool internal;
 };
 
-/* `location [= | ^~] PATH`. Without regular expressions `^~` says nothing more than a plain prefix.
- */
-static bool read_path(struct conf_call *call, struct location *ret)
-{
-    struct span first = conf_word(call, 1);
-    bool modified = conf_count(call) == 3;
+/* --- reading a line ------------------------------------------------------------------------- */
 
-    ret->path = modified ? conf_word(call, 2) : first;
-    if (span_starts(first, "~") || (!modified && span_starts(first, "@")))
-        return conf_refuse(
-            call, 1, "location \"%s\": regular expressions and names are known, not supported yet",
-            arena_cstr(conf_arena(call), ret->path));
-    if (modified && span_is(first, "=")) {
-        ret->exact = true;
-    } else if (!modified && span_starts(first, "=")) {
-        ret->exact = true;
-        ret->path = span_from(first, 1);
-    } else if (!modified && span_starts(first, "^~")) {
-        ret->path = span_from(first, 2);
-    } else if (modified && !span_is(first, "^~")) {
-        return conf_refuse(call, 1, "invalid location modifier \"%s\"",
-                           arena_cstr(conf_arena(call), first));
-    }
+/* `location MODIFIER NAME`. */
+static bool read_modifier(struct conf_call *call, struct location *ret, bool *ret_caseless)
+{
+    struct span modifier = conf_word(call, 1);
+
+    ret->path = conf_word(call, 2);
+    *ret_caseless = span_is(modifier, "~*");
+    if (span_is(modifier, "="))
+        ret->kind = LOCATION_EXACT;
+    else if (span_is(modifier, "^~"))
+        ret->kind = LOCATION_CARET;
+    else if (*ret_caseless || span_is(modifier, "~"))
+        ret->kind = LOCATION_EXPRESSION;
+    else
+        return conf_refuse(call, 1, "invalid location modifier \"%.*s\"", (int)modifier.len,
+                           modifier.at);
     return true;
+}
+
+/* `location NAME`: a modifier may stand right before it. */
+static void read_name(struct span word, struct location *ret, bool *ret_caseless)
+{
+    ret->path = word;
+    *ret_caseless = span_starts(word, "~*");
+    if (span_starts(word, "=")) {
+        ret->kind = LOCATION_EXACT;
+        ret->path = span_from(word, 1);
+    } else if (span_starts(word, "^~")) {
+        ret->kind = LOCATION_CARET;
+        ret->path = span_from(word, 2);
+    } else if (span_starts(word, "~")) {
+        ret->kind = LOCATION_EXPRESSION;
+        ret->path = span_from(word, *ret_caseless ? 2 : 1);
+    } else if (span_starts(word, "@")) {
+        ret->kind = LOCATION_NAMED;
+    }
+}
+
+static bool read_line(struct conf_call *call, struct location *ret)
+{
+    bool caseless = false;
+
+    if (conf_count(call) == 2)
+        read_name(conf_word(call, 1), ret, &caseless);
+    else if (!read_modifier(call, ret, &caseless))
+        return false;
+    ret->path = (struct span){ arena_cstr(conf_arena(call), ret->path), ret->path.len };
+    if (ret->kind != LOCATION_EXPRESSION)
+        return true;
+    ret->expression = expression_new(call, conf_count(call) - 1, ret->path, caseless);
+    return ret->expression != NULL;
+}
+
+/* As people write it, but for the modifiers of prefixes: those decide nothing once it was found. */
+static struct span label_of(struct conf_call *call, const struct location *l)
+{
+    const char *modifier = span_starts(conf_word(call, 1), "~*") ? "~* " : "~ ";
+    struct buf made;
+
+    if (l->kind != LOCATION_EXPRESSION)
+        return l->path;
+    buf_init(&made, l->path.len + 4, NULL);
+    buf_adds(&made, modifier);
+    buf_add(&made, l->path);
+    struct span kept = { arena_cstr(conf_arena(call), buf_view(&made)),
+                         l->path.len + strlen(modifier) };
+    buf_done(&made);
+    return kept;
+}
+
+static void keep_named(struct conf_call *call, const struct location *l)
+{
+    struct generation *g = conf_user(call);
+    struct named_location named = { call->block, l->path, l->block };
+
+    generation_list_add(g, &g->named, &named, sizeof(named));
 }
 
 static bool set_location(struct conf_call *call, void *field)
 {
     struct location made = { .block = call->inner, .place = conf_place(call, 0), .shorter = -1 };
 
-    if (call->block->context != CTX_SERVER)
-        return conf_refuse(call, 0, "nested locations are known, not supported yet");
-    if (!read_path(call, &made))
+    if (!read_line(call, &made))
         return false;
-    call->inner->label = (struct span){ arena_cstr(conf_arena(call), made.path), made.path.len };
+    call->inner->label = label_of(call, &made);
+    if (made.kind == LOCATION_NAMED)
+        keep_named(call, &made);
     return conf_list_add(call, field, &made, sizeof(made));
+}
+
+static bool set_internal(struct conf_call *call, void *field)
+{
+    *(bool *)field = conf_count(call) == 1;
+    return true;
 }
 
 static const struct conf_type location_block = { .set = set_location,
                                                  .size = sizeof(struct conf_list),
                                                  .many = true };
+static const struct conf_type internal_type = { .set = set_internal, .size = sizeof(bool) };
 
 static const struct directive directives[] = {
     { "location", CTX_SERVER | CTX_LOCATION, 1, 2, &location_block,
-      offsetof(struct location_settings, lines), NULL, NONE, "settings for paths that begin so",
+      offsetof(struct location_settings, lines), NULL, NONE,
+      "settings for paths: `/begins`, `= /equal`, `^~ /begins`, `~ regex`, `~* regex`, `@name`",
       CTX_LOCATION, NULL },
+    { "internal", CTX_LOCATION, 0, 0, &internal_type, offsetof(struct location_settings, internal),
+      NULL, WHOLE, "404 for clients that ask for it; internal redirects lead here", 0, NULL },
     {},
 };
 
-/* --- tables --------------------------------------------------------------------------------- */
+/* --- what was read -------------------------------------------------------------------------- */
 
-static int compare(struct span a, struct span b)
+static bool nests_well(struct conf *conf, const struct location *outer, const struct location *l)
 {
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len > 0 ? memcmp(a.at, b.at, len) : 0;
+    struct span path = l->path, around = outer->path;
 
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+    if (outer->kind == LOCATION_EXACT)
+        return conf_complain(conf, l->place,
+                             "location \"%s\" cannot be inside the exact location \"%s\"", path.at,
+                             around.at);
+    if (outer->kind == LOCATION_NAMED)
+        return conf_complain(conf, l->place,
+                             "location \"%s\" cannot be inside the named location \"%s\"", path.at,
+                             around.at);
+    if (l->kind == LOCATION_NAMED)
+        return conf_complain(conf, l->place,
+                             "named location \"%s\" can be on the server level only", path.at);
+    if (l->kind != LOCATION_EXPRESSION && !span_starts(path, around.at))
+        return conf_complain(conf, l->place, "location \"%s\" is outside location \"%s\"", path.at,
+                             around.at);
+    return true;
 }
 
-static int compare_locations(const void *a, const void *b)
+/* Settings that a location has of its own, with locations inside. */
+static bool link_inner(struct conf *conf, struct location *l)
 {
-    return compare(((const struct location *)a)->path, ((const struct location *)b)->path);
-}
-
-static bool begins_with(struct span path, struct span prefix)
-{
-    return span_same(span_first(path, prefix.len), prefix);
-}
-
-static bool build_table(struct conf *conf, const struct conf_list *lines, bool exact,
-                        struct location_table *ret)
-{
-    const struct location *all = lines->items;
+    const struct generation *g = conf_user_of(conf);
+    const struct location_settings *inner =
+        settings_in(l->block, module_index(g, &location_module));
+    const struct location *lines = inner->lines.items;
     bool good = true;
 
-    ret->at = arena_alloc(conf_arena_of(conf), sizeof(*all) * (lines->len + 1));
-    for (uint32_t i = 0; i < lines->len; i++)
-        if (all[i].exact == exact)
-            ret->at[ret->count++] = all[i];
-    qsort(ret->at, ret->count, sizeof(*ret->at), compare_locations);
-    for (uint32_t i = 1; i < ret->count; i++) {
-        struct location *own = &ret->at[i];
-
-        if (compare(own[-1].path, own->path) == 0)
-            good = conf_complain(conf, own->place, "duplicate location \"%.*s\"",
-                                 (int)own->path.len, own->path.at);
-        own->shorter = (int32_t)i - 1;
-        while (own->shorter >= 0 && !begins_with(own->path, ret->at[own->shorter].path))
-            own->shorter = ret->at[own->shorter].shorter;
-    }
+    if (inner->lines.len == 0)
+        return true;
+    l->inner = inner;
+    for (uint32_t i = 0; i < inner->lines.len; i++)
+        good = nests_well(conf, l, &lines[i]) && good;
     return good;
 }
 
+/* Outer blocks come first; inner settings are linked before their tables are made. */
 static bool check(struct conf *conf, struct conf_block *block, void *settings)
 {
     struct location_settings *own = settings;
+    struct location *lines = own->lines.items;
+    struct generation *g = conf_user_of(conf);
+    bool good = true;
 
-    if (block->context != CTX_SERVER)
-        return true;
-    bool good = build_table(conf, &own->lines, false, &own->prefixes);
-    return build_table(conf, &own->lines, true, &own->exact) && good;
-}
-
-/* The last entry that is not above `path`; -1: none. */
-static int32_t last_not_above(const struct location_table *t, struct span path)
-{
-    uint32_t low = 0, high = t->count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (compare(t->at[middle].path, path) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
+    (void)block;
+    for (uint32_t i = 0; i < own->lines.len; i++) {
+        good = link_inner(conf, &lines[i]) && good;
+        if (lines[i].kind == LOCATION_EXPRESSION)
+            generation_list_add(g, &own->expressions, &lines[i], sizeof(lines[i]));
     }
-    return (int32_t)low - 1;
+    good = location_table_build(conf, &own->lines, false, &own->prefixes) && good;
+    return location_table_build(conf, &own->lines, true, &own->exact) && good;
 }
 
-static const struct location *find_exact(const struct location_table *t, struct span path)
+/* --- the search ----------------------------------------------------------------------------- */
+
+struct search {
+    struct exchange *x;
+    struct span path;
+    const struct location *at; /* the deepest found; NULL: none */
+};
+
+enum found {
+    FOUND_NOTHING,
+    FOUND_PREFIX, /* an expression may still win */
+    FOUND_FINAL,
+    FOUND_SLASHED, /* `path/`: a redirect to it */
+    FOUND_LIMIT    /* an expression was given up */
+};
+
+/* A location `path/`, exact or not, answers for `path` with a redirect if `path` has none. */
+static enum found find_path(struct search *s, const struct location_settings *own)
 {
-    int32_t at = last_not_above(t, path);
+    const struct location *equal = location_table_equal(&own->exact, s->path), *slashed;
 
-    return at >= 0 && compare(t->at[at].path, path) == 0 ? &t->at[at] : NULL;
-}
-
-static const struct location *find_prefix(const struct location_table *t, struct span path)
-{
-    int32_t at = last_not_above(t, path);
-
-    while (at >= 0 && !begins_with(path, t->at[at].path))
-        at = t->at[at].shorter;
-    return at >= 0 ? &t->at[at] : NULL;
-}
-
-/* Where `path/` stands beside `entry`: others may stand between `path` and it (`/a-b` sorts before
- * `/a/`). */
-static int compare_slashed(struct span entry, struct span path)
-{
-    int order = compare(span_first(entry, path.len), path);
-
-    if (order != 0 || entry.len == path.len)
-        return order != 0 ? order : -1;
-    if (entry.at[path.len] != '/')
-        return (unsigned char)entry.at[path.len] < '/' ? -1 : 1;
-    return entry.len > path.len + 1;
-}
-
-static const struct location *slashed_in(const struct location_table *t, struct span path)
-{
-    uint32_t low = 0, high = t->count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = compare_slashed(t->at[middle].path, path);
-
-        if (order == 0)
-            return t->at[middle].block->slash_redirect ? &t->at[middle] : NULL;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    if (equal != NULL) {
+        s->at = equal;
+        return FOUND_FINAL;
     }
-    return NULL;
+    slashed = location_table_slashed(&own->prefixes, s->path);
+    if (slashed == NULL)
+        slashed = location_table_slashed(&own->exact, s->path);
+    if (slashed != NULL && location_table_equal(&own->prefixes, s->path) == NULL) {
+        s->at = slashed;
+        return FOUND_SLASHED;
+    }
+    const struct location *prefix = location_table_prefix(&own->prefixes, s->path);
+    if (prefix == NULL)
+        return FOUND_NOTHING;
+    s->at = prefix;
+    return FOUND_PREFIX;
 }
 
-/* The location `path/`, exact or not, if it answers for `path` with a redirect (nginx-semantics 5).
- */
-static const struct location *find_slashed(const struct location_settings *own, struct span path)
+static enum found find_in(struct search *s, const struct location_settings *own);
+
+/* What is nested in the location just found; `found` if nothing there fits. */
+static enum found find_deeper(struct search *s, enum found found)
 {
-    const struct location *found = slashed_in(&own->prefixes, path);
+    enum found deeper = s->at->inner != NULL ? find_in(s, s->at->inner) : FOUND_NOTHING;
 
-    if (found == NULL)
-        found = slashed_in(&own->exact, path);
-    return found != NULL && find_exact(&own->prefixes, path) == NULL ? found : NULL;
+    return deeper != FOUND_NOTHING ? deeper : found;
 }
+
+static enum found find_expression(struct search *s, const struct location_settings *own,
+                                  enum found found)
+{
+    const struct location *all = own->expressions.items;
+
+    for (uint32_t i = 0; i < own->expressions.len; i++) {
+        switch (expression_match(s->x, all[i].expression, s->path)) {
+        case PATTERN_NO:
+            continue;
+        case PATTERN_LIMIT:
+            return FOUND_LIMIT;
+        case PATTERN_MATCH:
+            s->at = &all[i];
+            return find_deeper(s, FOUND_FINAL) == FOUND_LIMIT ? FOUND_LIMIT : FOUND_FINAL;
+        }
+    }
+    return found;
+}
+
+/* As deep as blocks are nested in the file, which the parser bounds. */
+static enum found find_in(struct search *s, const struct location_settings *own)
+{
+    enum found found = find_path(s, own);
+    bool ask = true;
+
+    if (found == FOUND_PREFIX) {
+        ask = s->at->kind != LOCATION_CARET;
+        found = find_deeper(s, found);
+    }
+    return ask && (found == FOUND_PREFIX || found == FOUND_NOTHING) ? find_expression(s, own, found)
+                                                                    : found;
+}
+
+/* --- the hook ------------------------------------------------------------------------------- */
 
 static enum verdict redirect_to(struct exchange *x, struct span path)
 {
@@ -238,29 +304,44 @@ static enum verdict check_length(struct exchange *x)
     return exchange_fail(x);
 }
 
+static bool is_forbidden(const struct exchange *x)
+{
+    const struct location_settings *own =
+        settings_in(x->block, module_index(x->generation, &location_module));
+
+    return own->internal && !exchange_is_internal(x);
+}
+
+static enum verdict enter(struct exchange *x, const struct location *l, enum verdict verdict)
+{
+    exchange_enter(x, l->block);
+    if (is_forbidden(x))
+        verdict = REFUSE;
+    decided(x, DECIDED_LOCATION, verdict, l->place, l->block->label.at);
+    return verdict == REFUSE ? exchange_refuse(x, 404, NULL) : verdict;
+}
+
 static enum verdict find_location(struct exchange *x, const void *settings)
 {
-    const struct location_settings *own = settings;
-    const struct location *found;
+    struct search search = { .x = x, .path = x->request.uri };
+    enum verdict verdict = NEXT;
 
     if (exchange_is_forward(x))
         return NEXT;
-    found = find_exact(&own->exact, x->request.uri);
-    if (found == NULL) {
-        const struct location *slashed = find_slashed(own, x->request.uri);
-
-        if (slashed != NULL) {
-            exchange_enter(x, slashed->block);
-            decided(x, DECIDED_LOCATION, ANSWER, slashed->place, slashed->block->label.at);
-            return redirect_to(x, slashed->path);
-        }
-        found = find_prefix(&own->prefixes, x->request.uri);
+    switch (find_in(&search, settings)) {
+    case FOUND_NOTHING:
+        break;
+    case FOUND_PREFIX:
+    case FOUND_FINAL:
+        verdict = enter(x, search.at, NEXT);
+        break;
+    case FOUND_SLASHED:
+        verdict = enter(x, search.at, ANSWER);
+        return verdict == ANSWER ? redirect_to(x, search.at->path) : verdict;
+    case FOUND_LIMIT:
+        return exchange_refuse(x, 500, NULL);
     }
-    if (found != NULL) {
-        exchange_enter(x, found->block);
-        decided(x, DECIDED_LOCATION, NEXT, found->place, found->block->label.at);
-    }
-    return check_length(x);
+    return verdict == NEXT ? check_length(x) : verdict;
 }
 
 static const struct hook hooks[] = {

@@ -5,6 +5,7 @@
 #include "base/link.h"
 
 #include "conf/types.h"
+#include "exchange/declared.h"
 #include "exchange/generation.h"
 #include "exchange/request_variables.h"
 #include "exchange/types.h"
@@ -157,10 +158,9 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
     const struct core_settings *own = settings;
     struct generation *g = conf_user_of(conf);
 
-    (void)block;
     generation_list_add(g, &g->folders, &own->client_body_temp_path,
                         sizeof(own->client_body_temp_path));
-    return true;
+    return block->parent != NULL || declared_check(g, conf);
 }
 
 const struct module core_module = {

@@ -41,6 +41,14 @@ static enum verdict phases_run(struct exchange *x, enum phase first)
     return exchange_refuse(x, span_ends(x->request.uri, "/") ? 403 : 404, NULL);
 }
 
+static void fetch_head(struct exchange *x)
+{
+    if (x->source->ops->head(x->source) == IO_OK)
+        hooks_run(x, PHASE_RESPONSE);
+    else if (!x->redirected)
+        exchange_fail(x);
+}
+
 /* Decides and fetches the answer's head; once more for each internal redirect (index, later
  * error_page, X-Accel-Redirect ...). Afterwards `x->source` is set and its head is in
  * `x->response`, or `x->source` is NULL and nobody is left to be answered. */
@@ -54,19 +62,15 @@ static void settle(struct exchange *x)
         return;
     }
     do {
-        x->redirected = false;
+        x->redirected = RESTART_NOT;
         phases_run(x, first);
-        first = PHASE_SERVER_REWRITE;
-        if (x->redirected || x->source == NULL)
-            continue;
-        if (x->source->ops->head(x->source) == IO_OK)
-            hooks_run(x, PHASE_RESPONSE);
-        else if (!x->redirected)
-            exchange_fail(x);
+        if (!x->redirected && x->source != NULL)
+            fetch_head(x);
+        first = x->redirected == RESTART_NAMED ? PHASE_REWRITE : PHASE_SERVER_REWRITE;
     } while (x->redirected && redirects++ < MOST_REDIRECTS);
 
     if (x->redirected) {
-        x->redirected = false;
+        x->redirected = RESTART_NOT;
         exchange_refuse(x, 500, "rewrite or internal redirection cycle");
     }
 }

@@ -76,6 +76,13 @@ struct note {
     void *value;
 };
 
+/* Start the phases again. */
+enum restart {
+    RESTART_NOT,
+    RESTART_SEARCH, /* with the search for a location */
+    RESTART_NAMED   /* in a location that is known */
+};
+
 struct exchange {
     struct worker *worker;
     struct generation *generation; /* a reference */
@@ -99,7 +106,7 @@ struct exchange {
     struct note *notes;
     struct body *body; /* the request's, once spooled */
     enum fault fault;
-    bool redirected; /* restart the phases */
+    enum restart redirected;
     bool keep_alive;
 };
 
@@ -135,6 +142,13 @@ enum verdict exchange_redirect(struct exchange *x, unsigned status, struct span 
 /* Phases start again with this path (normalised) and args: index, error_page ... The method
  * stays. */
 enum verdict exchange_restart(struct exchange *x, struct span uri, struct span args);
+/* The same in `location @name` of the server; path and args stay. False: there is none. */
+bool exchange_restart_named(struct exchange *x, struct span name);
+/* The path is not what the client asked for: an internal redirect led here. */
+static inline bool exchange_is_internal(const struct exchange *x)
+{
+    return x->request.raw_path.len == 0;
+}
 /* Puts a block in force. */
 void exchange_enter(struct exchange *x, const struct conf_block *block);
 

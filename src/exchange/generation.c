@@ -2,6 +2,7 @@
  * it. */
 #include "exchange/generation.h"
 
+#include "exchange/expression.h"
 #include "exchange/worker.h"
 
 #include <stdlib.h>
@@ -73,6 +74,7 @@ void generation_unref(struct generation **ref)
     for (unsigned m = g->module_count; m-- > 0;)
         if (g->worker != NULL && g->modules[m]->stop != NULL)
             g->modules[m]->stop(g->worker, g, settings_in(g->top, m));
+    expressions_free(g);
     if (g->bundle.len > 0)
         munmap((void *)(uintptr_t)g->bundle.at, g->bundle.len);
     arena_done(&g->arena);

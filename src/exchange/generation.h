@@ -15,9 +15,11 @@ struct listener {
     struct span text;       /* as shown: `*:80`, `127.0.0.1:8080` */
     struct place place;
     const struct conf_block *fallback; /* the default server, or the forward block */
-    /* The server for a host (lower case, no port); never NULL. Set by whoever knows names; NULL:
-     * always the fallback. */
-    const struct conf_block *(*find)(const struct listener *l, struct span host);
+    /* The server for a host (lower case, no port). Set by whoever knows names; NULL: always the
+     * fallback. `x`: keeps the groups of an expression that matches; NULL: there is no request yet.
+     * The result is NULL if an expression came to its limit. */
+    const struct conf_block *(*find)(const struct listener *l, struct span host, struct worker *w,
+                                     struct exchange *x);
     const void *names;       /* find's */
     struct conf_list blocks; /* of const struct conf_block *: all on it, in the order of the file */
     struct listener *wildcard; /* shares this one's socket (`*:port`); NULL: a socket of its own */
@@ -27,6 +29,13 @@ struct listener {
     int backlog, rcvbuf, sndbuf;
     uint8_t ipv6only;      /* on unless said otherwise */
     uint8_t options_given; /* socket options were given at some place */
+};
+
+/* `location @name`: reached by exchange_restart_named alone. */
+struct named_location {
+    const struct conf_block *server;
+    struct span name; /* with its `@` */
+    const struct conf_block *block;
 };
 
 struct hook_entry {
@@ -54,6 +63,9 @@ struct generation {
     struct conf_list listeners;  /* of struct listener * */
     struct conf_list servers;    /* of struct conf_block *: server and forward blocks, in order */
     struct conf_list file_names; /* of struct span: for places */
+    struct conf_list declared;   /* of struct declared *: variables of the configuration */
+    struct conf_list patterns;   /* of struct pattern *: owned */
+    struct conf_list named;      /* of struct named_location */
     struct generation_dns {
         struct span hosts, resolv_conf;            /* the system's files; in the bundle */
         struct resolver *resolver;                 /* NULL while it is only checked */

@@ -107,9 +107,25 @@ enum verdict exchange_restart(struct exchange *x, struct span uri, struct span a
     x->request.uri = uri;
     x->request.args = args;
     x->request.raw_path = (struct span){ NULL, 0 };
-    x->redirected = true;
+    x->redirected = RESTART_SEARCH;
     exchange_enter(x, x->server);
     return NEXT;
+}
+
+bool exchange_restart_named(struct exchange *x, struct span name)
+{
+    const struct named_location *all = x->generation->named.items;
+
+    for (uint32_t i = 0; i < x->generation->named.len; i++) {
+        if (all[i].server != x->server || !span_same(all[i].name, name))
+            continue;
+        exchange_source(x, NULL);
+        x->request.raw_path = (struct span){ NULL, 0 };
+        x->redirected = RESTART_NAMED;
+        exchange_enter(x, all[i].block);
+        return true;
+    }
+    return false;
 }
 
 void decided(struct exchange *x, enum decided what, enum verdict verdict, struct place place,

@@ -2,7 +2,9 @@
  * generation arena. */
 #include "exchange/template.h"
 
+#include "exchange/declared.h"
 #include "exchange/exchange.h"
+#include "exchange/expression.h"
 
 enum { LONGEST_NAME = 64, LONGEST_VALUE = 64 * 1024 };
 
@@ -29,8 +31,8 @@ static const struct variable *find_in(const struct variable *rows, struct span n
 }
 
 /* Exact names win over families, whatever the order of modules. */
-static const struct variable *find_variable(const struct generation *g, struct span name,
-                                            struct span *ret_argument)
+static const struct variable *find_ours(const struct generation *g, struct span name,
+                                        struct span *ret_argument)
 {
     const struct variable *family = NULL;
     struct span argument = { NULL, 0 };
@@ -50,11 +52,26 @@ static const struct variable *find_variable(const struct generation *g, struct s
     return family;
 }
 
+static const struct variable *find_variable(const struct generation *g, struct span name,
+                                            struct span *ret_argument)
+{
+    const struct variable *v = find_ours(g, name, ret_argument);
+
+    return v != NULL ? v : declared_find(g, name, ret_argument);
+}
+
 bool variable_exists(const struct generation *g, struct span name)
 {
     struct span argument;
 
     return find_variable(g, name, &argument) != NULL;
+}
+
+bool variable_is_ours(const struct generation *g, struct span name)
+{
+    struct span argument;
+
+    return find_ours(g, name, &argument) != NULL;
 }
 
 bool variable_value(struct exchange *x, struct span name, struct span *ret)
@@ -91,18 +108,36 @@ static bool take_name(struct conf_call *call, unsigned word, struct span *text,
     return true;
 }
 
-static bool add_variable(struct conf_call *call, unsigned word, struct span name,
-                         struct template_part *ret_part)
+/* Our names are looked up at once; others may be declared further down. */
+static struct template_part variable_part(struct conf_call *call, unsigned word, struct span name)
 {
     const struct generation *g = conf_user(call);
+    struct template_part part = { .literal = { NULL, 0 } };
     char *lower = arena_cstr(conf_arena(call), name);
 
     for (size_t i = 0; i < name.len; i++)
         lower[i] = ascii_lower(lower[i]);
-    *ret_part = (struct template_part){ .literal = { NULL, 0 } };
-    ret_part->variable = find_variable(g, (struct span){ lower, name.len }, &ret_part->argument);
-    if (ret_part->variable == NULL)
-        return conf_refuse(call, word, "unknown \"%s\" variable", lower);
+    part.variable = find_ours(g, (struct span){ lower, name.len }, &part.argument);
+    if (part.variable == NULL)
+        part.variable = declared_use(call, word, (struct span){ lower, name.len }, &part.argument);
+    return part;
+}
+
+/* `text` stands behind a `$`: a name, or one digit. Takes it off. */
+static bool take_variable(struct conf_call *call, unsigned word, struct span *text,
+                          struct template_part *ret)
+{
+    struct span name;
+
+    if (text->len > 0 && text->at[0] >= '1' && text->at[0] <= '9') {
+        *ret = (struct template_part){ .variable = &expression_group,
+                                       .argument = span_first(*text, 1) };
+        *text = span_from(*text, 1);
+        return true;
+    }
+    if (!take_name(call, word, text, &name))
+        return false;
+    *ret = variable_part(call, word, name);
     return true;
 }
 
@@ -119,7 +154,7 @@ bool template_compile_text(struct conf_call *call, unsigned word, struct span te
                            struct template *ret)
 {
     struct template made = { .is_set = true, .text = text };
-    struct span rest = text, name;
+    struct span rest = text;
 
     if (span_find(text, '$') == text.len) {
         *ret = made;
@@ -134,8 +169,7 @@ bool template_compile_text(struct conf_call *call, unsigned word, struct span te
         if (literal == rest.len)
             break;
         rest = span_from(rest, literal + 1);
-        if (!take_name(call, word, &rest, &name) ||
-            !add_variable(call, word, name, &parts[made.count++]))
+        if (!take_variable(call, word, &rest, &parts[made.count++]))
             return false;
     }
     made.parts = parts;

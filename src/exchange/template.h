@@ -40,5 +40,6 @@ bool variable_value(struct exchange *x, struct span name, struct span *ret);
 /* The variable is known. */
 struct generation;
 bool variable_exists(const struct generation *g, struct span name);
+bool variable_is_ours(const struct generation *g, struct span name); /* not the configuration's */
 
 #endif

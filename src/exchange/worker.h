@@ -4,6 +4,7 @@
 #include "base/errlog.h"
 #include "base/hash.h"
 #include "base/link.h"
+#include "base/pattern.h"
 #include "net/dns.h"
 #include "net/loop.h"
 
@@ -14,13 +15,14 @@ struct worker {
     struct errlog *log;
     struct generation *generation; /* the newest: what new exchanges begin with */
     struct hash_key hash_key;
-    struct exchange *idle_exchanges; /* pooled; owned */
-    struct upstream_pools *pools;    /* fetch/upstream: connections and peer state; owned */
-    struct link tunnels;             /* fetch/tunnel: the live ones */
-    struct log_sinks *sinks;         /* log: open files and their lines of this turn; owned */
-    uint64_t complained;             /* ms: a full worker is said once a second */
-    struct serve_state *serve;       /* serve: listening sockets, records of connections; owned */
-    struct address *own_addresses;   /* of this machine's interfaces */
+    struct pattern_room *pattern_room; /* made by the first match; owned */
+    struct exchange *idle_exchanges;   /* pooled; owned */
+    struct upstream_pools *pools;      /* fetch/upstream: connections and peer state; owned */
+    struct link tunnels;               /* fetch/tunnel: the live ones */
+    struct log_sinks *sinks;           /* log: open files and their lines of this turn; owned */
+    uint64_t complained;               /* ms: a full worker is said once a second */
+    struct serve_state *serve;         /* serve: listening sockets, records of connections; owned */
+    struct address *own_addresses;     /* of this machine's interfaces */
     unsigned own_address_count;
     uint64_t connections; /* serial numbers */
     uint64_t exchanges;   /* ever */

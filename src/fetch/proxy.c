@@ -49,10 +49,18 @@ static bool split_url(struct conf_call *call, struct span url, struct proxy_targ
 }
 
 /* Which location the URI part replaces is known by the words of the location's own line. */
-static void note_location(struct conf_call *call, struct proxy_target *t)
+static bool note_location(struct conf_call *call, struct proxy_target *t)
 {
     const struct conf_node *node = call->block->node;
     struct span path = node->words[node->count - 1].text;
+
+    if (span_starts(node->words[1].text, "~") ||
+        (node->count == 2 && span_starts(path, "@"))) /* no path is its name */
+        return t->uri.len == 0 ||
+               conf_refuse(call, 1,
+                           "\"proxy_pass\" cannot have URI part in location given by regular "
+                           "expression, or inside named location, or inside \"if\" statement, or "
+                           "inside \"limit_except\" block");
 
     if (node->count == 3 && span_is(node->words[1].text, "="))
         t->exact = true;
@@ -64,6 +72,7 @@ static void note_location(struct conf_call *call, struct proxy_target *t)
     }
     t->location = arena_copy(conf_arena(call), path);
     call->block->slash_redirect = span_ends(path, "/");
+    return true;
 }
 
 static bool set_pass(struct conf_call *call, void *field)
@@ -78,7 +87,8 @@ static bool set_pass(struct conf_call *call, void *field)
         return false;
     if (!is_field_value(t->uri) || span_find(t->uri, ' ') < t->uri.len)
         return conf_refuse(call, 1, "the URI of proxy_pass holds a control byte or a space");
-    note_location(call, t);
+    if (!note_location(call, t))
+        return false;
     t->host = t->written;
     if (span_ends(t->host, ":80"))
         t->host.len -= 3;

@@ -14,7 +14,7 @@ const char *const later_directives[] = {
     "autoindex_localtime", "break", "charset", "charset_map", "charset_types",
     "chunked_transfer_encoding", "client_body_in_file_only", "client_body_in_single_buffer",
     "directio", "directio_alignment", "disable_symlinks", "early_hints", "error_page", "etag", "if",
-    "if_modified_since", "internal", "keepalive_disable", "keepalive_min_timeout", "limit_conn",
+    "if_modified_since", "keepalive_disable", "keepalive_min_timeout", "limit_conn",
     "limit_conn_dry_run", "limit_conn_log_level", "limit_conn_status", "limit_conn_zone",
     "limit_except", "limit_rate", "limit_rate_after", "limit_req", "limit_req_dry_run",
     "limit_req_log_level", "limit_req_status", "limit_req_zone", "lingering_close", "log_not_found",

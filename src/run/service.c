@@ -342,6 +342,7 @@ static void end_worker(struct service *s)
     exchange_pool_free(w);
     serve_free(w);
     pools_free(w);
+    pattern_room_free(&w->pattern_room);
     sinks_free(w);
     free(w->own_addresses);
     loop_done(&s->loop);

@@ -252,15 +252,19 @@ static void stop(struct worker *w, struct generation *g, void *settings)
 struct choosing {
     const struct generation *generation;
     const struct listener *listener;
+    struct worker *worker;
 };
 
-/* The server that the client names, else the default one. */
+/* The server that the client names, else the default one. No choice: no handshake. */
 static bool choose(void *arg, struct span name, struct tls_choice *ret)
 {
     const struct choosing *c = arg;
-    const struct conf_block *b =
-        c->listener->find ? c->listener->find(c->listener, name) : c->listener->fallback;
+    const struct conf_block *b = c->listener->find
+                                     ? c->listener->find(c->listener, name, c->worker, NULL)
+                                     : c->listener->fallback;
 
+    if (b == NULL)
+        return false;
     *ret = settings_of(c->generation, b)->choice;
     return ret->context != NULL && ret->identity != NULL;
 }
@@ -270,7 +274,7 @@ enum ssl_verdict ssl_accept(struct connection *c, const struct listener *l)
     struct worker *w = c->acceptor->worker;
     struct generation *g =
         generation_ref(w->generation); /* the choice must outlive the handshake's waits */
-    struct choosing choosing = { g, l };
+    struct choosing choosing = { g, l, w };
     const struct ssl_settings *own = settings_of(g, l->fallback);
     uint64_t limit = own->handshake_timeout ? own->handshake_timeout
                                             : core_of(l->fallback)->client_header_timeout;

@@ -255,6 +255,139 @@ for target in ("/", "/x", "/exact", "/exact/", "/exactly", "/Exact", "/prefix/",
                "/caf\u00e9"):
     get(locations, f"target-{target}", target)
 
+# every form of a server's name
+
+forms = setup("name-forms", r"""
+server { listen @LISTEN@ default_server; server_name *.first.example; return 200 "A $server_name $host $who|$1|$2\n"; }
+server { listen @LISTEN@; server_name www.first.example; return 200 "B $server_name\n"; }
+server { listen @LISTEN@; server_name *.deep.first.example; return 200 "C $server_name\n"; }
+server { listen @LISTEN@; server_name .dot.example; return 200 "D $server_name\n"; }
+server { listen @LISTEN@; server_name mail.* *.both.org; return 200 "E $server_name\n"; }
+server { listen @LISTEN@; server_name mail.dot.*; return 200 "F $server_name\n"; }
+server { listen @LISTEN@; server_name ~^(?<who>[a-z]+)\.user\.example$; return 200 "G $server_name $who $1 $2\n"; }
+server { listen @LISTEN@; server_name ~^(www\.)?(?<name>.+)\.regex\.example$; return 200 "H $1|$2|$name|$3\n"; }
+server { listen @LISTEN@; server_name "~^[a-z]{3}\.user\.example$" ~regex; return 200 "I $server_name|$1\n"; }
+server { listen @LISTEN@; server_name ~^UPPER\.example$; return 200 "J $server_name\n"; }
+server { listen @LISTEN@; server_name named.example ~^also\.(.*)$; return 200 "K $server_name $1\n"; }
+server { listen @LISTEN@; server_name "" nameless.example; return 200 "L [$server_name]\n"; }
+server { listen @LISTEN@; server_name $hostname host.example; return 200 "M $server_name $hostname\n"; }
+server { listen @LISTEN@; server_name .double.example *.double.example x; server_name_in_redirect on; return 301 /x; }
+""")
+for host in ("first.example", "www.first.example", "x.first.example", "x.y.first.example", "deep.first.example",
+             "x.deep.first.example", "X.Deep.FIRST.example:80", "x.first.example.", "xfirst.example", "dot.example",
+             "x.dot.example", "x.y.dot.example", "xdot.example", "mail.example", "mail.a.b.c", "mail.dot.example",
+             "mail.dot.org", "mail", "xmail.org", "x.both.org", "mail.both.org", "mail.first.example", "ann.user.example",
+             "bob.user.example", "ann7.user.example", "x.regex.example", "www.x.regex.example", "www.regex.example",
+             "regex", "upper.example", "UPPER.example", "named.example", "also.x.y", "nameless.example", "host.example",
+             "double.example", "x.double.example", "user.example", "example", "127.0.0.1", "[::1]", "a-b.first.example",
+             "a_b.first.example", "*.first.example", "x..first.example"):
+    get(forms, f"host-{host}", "/", host=host)
+get(forms, "no-host-1.0", "/", host=None, version="1.0")
+get(forms, "absolute", "http://ann.user.example/x", host="x.deep.first.example")
+
+single = setup("one-name", r"""
+server { listen @LISTEN@; server_name "~^(?<part>[a-z]+)\.(.*)$"; return 200 "$server_name|$part|$1|$2|$10|\n"; }
+""")
+for host in ("a.b", "a.b.c", "7.b", "A.B"):
+    get(single, f"host-{host}", "/", host=host)
+get(single, "no-host-1.0", "/", host=None, version="1.0")
+
+# locations by expression, nested, internal
+
+expressions = setup("expressions", r"""
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+server {
+    listen @LISTEN@;
+    server_name ~^(?<host_part>[a-z]+);
+    location / { return 200 "/ $1|$host_part\n"; }
+    location = /exact.php { return 200 "= /exact.php $1\n"; }
+    location ^~ /caret/ { return 200 "^~ /caret/\n"; }
+    location /plain/ { return 200 "/plain/\n"; }
+    location /plain/long/ { return 200 "/plain/long/\n"; }
+    location ~ \.php$ { return 200 "php $uri [$1]\n"; }
+    location ~* \.(jpg|png)$ { return 200 "image $1\n"; }
+    location ~\.tight$ { return 200 "tight\n"; }
+    location ~*\.loose$ { return 200 "loose\n"; }
+    location ~ ^/user/(?<id>\d+)(/(?<rest>.*))?$ { return 200 "user $id rest [$rest] $1 [$2] [$3] [$4] $host_part\n"; }
+    location ~ "^/quant/a{2,3}$" { return 200 "quantified\n"; }
+    location ~ ^/ten(.)(.)(.)(.)(.)(.)(.)(.)(.)(.)$ { return 200 "$1$2$3$4$5$6$7$8$9 $10\n"; }
+    location ~ ^/opt(x)?y { return 200 "[$1]\n"; }
+    location ~ ^/pass/ { proxy_pass http://@ORIGIN@; }
+    location ~ ^/header/(.+)$ { add_header X-Group "$1"; return 204; }
+    location ~ ^/go/(.+)$ { return 302 /to/$1?from=$uri; }
+    location ~ middle { return 200 "middle\n"; }
+    location ~ ^/dir/ { root @ROOT@; }
+    location ~ ^/folder/$ { proxy_pass http://@ORIGIN@; }
+    location @name { return 200 "named\n"; }
+}
+""")
+for target in ("/", "/x", "/exact.php", "/other.php", "/x.PHP", "/caret/x.php", "/plain/x", "/plain/x.php", "/plain/long/x",
+               "/plain/long/x.php", "/a.jpg", "/a.JPG", "/a.pNg", "/a.php.jpg", "/a.jpg.php", "/a.tight", "/a.Tight", "/a.LOOSE",
+               "/user/7", "/user/77/a/b", "/user/7/", "/user/x", "/quant/aa", "/quant/a", "/tenabcdefghij", "/optxy", "/opty",
+               "/pass/a%20b?x=%41", "/pass/a/../b", "/header/v", "/go/there", "/go/a%20b", "/a/middle/b", "/dir/x.txt",
+               "/dir/none", "/folder", "/folder/", "/@name", "/a.php?x=.jpg", "/a?x=.php", "/%61.%70hp", "/a%2Ephp",
+               "/user//7", "/x/../user/9", "/caf%C3%A9.php", "/a.php/", "/.php"):
+    get(expressions, f"target-{target}", target, host="abc")
+get(expressions, "host-without-group", "/", host="7")
+
+nested = setup("nested", r"""
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+server {
+    listen @LISTEN@;
+    add_header X-Level server;
+    location ~ \.out$ { return 200 "out\n"; }
+    location ~ outer { add_header X-Level outer; location ~ inner { return 200 "outer inner\n"; } return 200 "outer\n"; }
+    location /a {
+        add_header X-Level a;
+        location /a/b {
+            location /a/b/c { add_header X-Level c; return 200 "c\n"; }
+            location ~ \.deep$ { return 200 "deep\n"; }
+            return 200 "b\n";
+        }
+        location = /a/eq { return 200 "eq\n"; }
+        location ~ \.in$ { return 200 "in\n"; }
+        location /a/p/ { proxy_pass http://@ORIGIN@; }
+        location /a/q/ { proxy_pass http://@ORIGIN@/new/; }
+        location /a { return 200 "a again\n"; }
+        return 200 "a\n";
+    }
+    location ^~ /c {
+        location /c/d { return 200 "d\n"; }
+        location ~ ^/c/.*in$ { return 200 "c in\n"; }
+        return 200 "c\n";
+    }
+    location /e/ { location ^~ /e/f/ { return 200 "f\n"; } location ~ x$ { return 200 "x\n"; } return 200 "e\n"; }
+    location /files/ { root @ROOT@; location ~ \.txt$ { default_type text/x-nested; } }
+    location /pass/ { proxy_pass http://@ORIGIN@; location /pass/inner/ { } }
+}
+""")
+for target in ("/", "/a", "/a/", "/a/x", "/a/b", "/a/b/x", "/a/b/c", "/a/b/c/d", "/a/eq", "/a/eqx", "/a/x.in", "/a/b/x.in",
+               "/a/x.out", "/a/b/x.out", "/a/b/x.deep", "/a/b/c.deep", "/a/x.deep", "/a/p", "/a/p?x", "/a/p/", "/a/p/x", "/a/q/x%20y",
+               "/a/q/x.in", "/c", "/c/x.out", "/c/d/x.out", "/c/d/in", "/c/x.in", "/x.out", "/y.outer", "/inner.outer",
+               "/outer.out", "/inner", "/e/f/x", "/e/f/x.out", "/e/x", "/e/y", "/files/none.txt", "/pass/x", "/pass/inner/x"):
+    get(nested, f"target-{target}", target)
+
+hidden = setup("internal", r"""
+server {
+    listen @LISTEN@;
+    root @ROOT@;
+    index first.html index.html;
+    location /in/ { internal; return 200 "in\n"; location /in/deeper/ { return 200 "deeper\n"; } }
+    location = /index.html { internal; }
+    location ~ \.secret$ { internal; return 200 "secret\n"; }
+    location /slash/ { internal; proxy_pass http://@ORIGIN@; }
+    location /size/ { internal; client_max_body_size 1; }
+    location /led/ { index /in/x; }
+}
+""")
+for target in ("/in/x", "/in/", "/in", "/in/deeper/x", "/", "/index.html", "/x.secret", "http://a/in/x", "/slash", "/slash/x",
+               "/%69n/x", "/y/../in/x", "/led/", "/dir/../in/"):
+    get(hidden, f"target-{target}", target)
+get(hidden, "head", "/in/x", method="HEAD")
+get(hidden, "post", "/size/x", method="POST", body=b"abc")
+
 # proxying: what the client gets, and what the origin sees
 
 proxied = setup("proxy", """

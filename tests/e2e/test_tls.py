@@ -26,6 +26,24 @@ def test_the_name_in_the_hello_chooses_the_certificate(two_names, authority):
             assert c.get("/", name).body == f"{name[0]} https on {name}\n".encode()
 
 
+def test_a_wildcard_or_an_expression_chooses_the_certificate(room, authority, start):
+    other, wild, regex, port = *(authority.leaf(n) for n in ("o.example", "x.wild.example", "r7.example")), free_port()
+    end = """ return 200 "$server_name $1\\n"; }"""
+    proxy = start(f"""
+server {{ listen 127.0.0.1:{port} ssl; server_name o.example; ssl_certificate {other[0]}; ssl_certificate_key {other[1]};{end}
+server {{ listen 127.0.0.1:{port} ssl; server_name *.wild.example; ssl_certificate {wild[0]}; ssl_certificate_key {wild[1]};{end}
+server {{ listen 127.0.0.1:{port} ssl; server_name "~^r(\\d)"; ssl_certificate {regex[0]}; ssl_certificate_key {regex[1]};{end}
+server {{ listen 127.0.0.1:{port} ssl; server_name "~^(a+)+$"; ssl_certificate {regex[0]}; ssl_certificate_key {regex[1]};{end}
+""", listeners=1)
+    for name, body in (("x.wild.example", b"*.wild.example \n"), ("r7.example", b"~^r(\\d) 7\n")):
+        with proxy.connect(tls=authority.client(), name=name) as c:
+            assert c.get("/", name).body == body
+    with pytest.raises((ssl.SSLError, OSError)):  # given up at its limit: no choice, no handshake
+        proxy.connect(tls=authority.client(), name="a" * 60 + "." + "a" * 60 + ".b")
+    with proxy.connect(tls=authority.client(), name="o.example") as c:
+        assert c.get("/", "o.example").status == 200
+
+
 def test_an_unknown_name_gets_the_default_certificate(two_names, authority):
     with pytest.raises(ssl.SSLCertVerificationError):
         two_names.connect(tls=authority.client(), name="c.example")

@@ -187,6 +187,7 @@ void replay_free(struct replay *r)
     exchange_pool_free(w);
     serve_free(w);
     pools_free(w);
+    pattern_room_free(&w->pattern_room);
     sinks_free(w);
     assert_int_equal(r->loop.blocks.live, 0);
     loop_done(&r->loop);

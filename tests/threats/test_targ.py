@@ -1,7 +1,10 @@
 """TARG: request target, Host and the choice of the server."""
+import time
+
 import pytest
 
 from support.attack import G, Stage, told
+from support.proxy import SANITIZED
 from support.wire import DELIVERIES, request
 
 
@@ -96,10 +99,15 @@ def names_stage():
 server {{ listen 127.0.0.5:{port}; server_name other; return 200 "other\\n"; }}
 server {{ listen 127.0.0.5:{port}; server_name a a.example b.example; return 200 "named $host\\n"; }}
 server {{ listen 127.0.0.5:{port}; server_name {many}; return 200 "many\\n"; }}
+server {{ listen 127.0.0.5:{port}; server_name *.wild.example prefix.*; return 200 "wild $host\\n"; }}
+server {{ listen 127.0.0.5:{port}; server_name "~^(?<who>[a-z]+)\\.RE\\.example$"; return 200 "regex $who\\n"; }}
+server {{ listen 127.0.0.5:{port}; server_name "~^(b+)+$"; return 200 "slow\\n"; }}
 """, locations="""
 location /admin { return 403; }
 location = /a { return 200 "exact\\n"; }
-
+location ~ ^/(a+)+$ { return 200 "letters\\n"; }
+location /internal/ { internal; return 200 "internal\\n"; }
+location ~ \\.internal$ { internal; return 200 "internal\\n"; }
 """)
     stage.names = ("127.0.0.5", port)
     yield stage
@@ -111,6 +119,9 @@ location = /a { return 200 "exact\\n"; }
     pytest.param("a.EXAMPLE", "named a.example", id="TARG-06-case"),
     pytest.param("NAME999.example.", "many", id="TARG-06-of-a-thousand"),
     pytest.param("name1000.example", "other", id="TARG-06-none"),
+    pytest.param("X.Wild.EXAMPLE.", "wild x.wild.example", id="TARG-06-wildcard"),
+    pytest.param("PREFIX.org.", "wild prefix.org", id="TARG-06-wildcard-at-the-end"),
+    pytest.param("Ann.RE.Example.", "regex ann", id="TARG-06-expression"),
     pytest.param(".".join(["a" * 63] * 4)[:255], "other", id="TARG-08-255-bytes"),
 ])
 def test_targ_names_ignore_case_and_a_dot(names_stage, value, body):
@@ -165,3 +176,47 @@ def test_targ_the_path_of_an_absolute_target_is_a_slash(names_stage, target, sen
 def test_targ_nothing_is_dialled_that_is_not_configured(names_stage, row):
     with names_stage.client("returned") as c:
         assert c.ask(request("GET", "http://169.254.169.254/latest/", "a")).body == b"returned\n"
+
+
+def refused_in_time(stage, ask, status):
+    """One error line at most, and another connection is served meanwhile."""
+    began = time.monotonic()
+    r = ask()
+    took = time.monotonic() - began
+    assert r.status == status, r
+    assert took < (2.5 if SANITIZED else 0.1), f"{took * 1000:.0f} ms"
+    stage.control("proxied")
+
+
+@pytest.mark.parametrize("target", [pytest.param("/" + "a" * 5000 + "b", id="TARG-36-in-a-location")])
+def test_targ_an_expression_that_backtracks_is_given_up(names_stage, target):
+    names_stage.mark_logs()
+    with names_stage.client("proxied") as c:
+        refused_in_time(names_stage, lambda: c.get(target), 500)
+    with names_stage.client("proxied") as c:
+        assert c.get("/aaa").body == b"letters\n"
+    errors = [line for line in names_stage.new_errors() if "[error]" in line]
+    assert len(errors) == 1 and "was given up" in errors[0], errors
+
+
+@pytest.mark.parametrize("host", [pytest.param("b" * 240 + ".c", id="TARG-36-in-a-name")])
+def test_targ_an_expression_for_names_is_given_up(names_stage, host):
+    from support.wire import Client
+
+    names_stage.mark_logs()
+    with Client(names_stage.names) as c:
+        refused_in_time(names_stage, lambda: c.get("/", host), 500)
+    errors = [line for line in names_stage.new_errors() if "[error]" in line]
+    assert len(errors) == 1 and "was given up" in errors[0], errors
+
+
+@pytest.mark.parametrize("target", [
+    pytest.param("/internal/x", id="TARG-37-direct"), pytest.param("http://a/internal/x", id="TARG-37-absolute"),
+    pytest.param("/x.internal", id="TARG-37-expression"), pytest.param("/%69nternal/x", id="TARG-37-encoded"),
+    pytest.param("/y/../internal/x", id="TARG-37-dots"), pytest.param("//internal//x", id="TARG-37-slashes"),
+])
+def test_targ_an_internal_location_is_not_there_for_clients(names_stage, target):
+    names_stage.origin.forget()
+    with names_stage.client("proxied") as c:
+        assert c.get(target).status == 404
+    assert not names_stage.origin.requests

@@ -96,6 +96,7 @@ static inline int stage_close(void **state)
     exchange_pool_free(w);
     serve_free(w);
     pools_free(w);
+    pattern_room_free(&w->pattern_room);
     sinks_free(w);
     loop_done(&s->loop);
     buf_done(&s->said);

@@ -187,10 +187,26 @@ static void the_same_location_twice_is_an_error_at_the_second(void **state)
 static const struct {
     const char *line, *want;
 } refused[] = {
-    { "location ~ /a { }", "regular expressions and names are known, not supported yet" },
-    { "location @name { }", "regular expressions and names are known, not supported yet" },
+    { "location ~ (a { }", "pcre2_compile() failed: missing closing parenthesis in \"(a\"" },
+    { "location ~*(a { }", "pcre2_compile() failed: missing closing parenthesis in \"(a\"" },
+    { "location /a { location /b { } }", "location \"/b\" is outside location \"/a\"" },
+    { "location ~ ^/a { location /a/b { } }", "location \"/a/b\" is outside location \"^/a\"" },
+    { "location = /q { location /q/ { } }",
+      "location \"/q/\" cannot be inside the exact location \"/q\"" },
+    { "location @x { location /a { } }",
+      "location \"/a\" cannot be inside the named location \"@x\"" },
+    { "location /a { location @b { } }", "named location \"@b\" can be on the server level only" },
+    { "location /a { location /a/b { location /a/c { } } }",
+      "location \"/a/c\" is outside location \"/a/b\"" },
+    { "location /a { location /a/b { } location = /a/b { } location /a/b { } }",
+      "duplicate location \"/a/b\"" },
+    { "location / { internal; internal; }", "\"internal\" directive is duplicate" },
+    { "location / { internal on; }", "invalid number of arguments in \"internal\"" },
+    { "location ~ a { proxy_pass http://127.0.0.1/; }",
+      "cannot have URI part in location given by regular expression" },
+    { "location @a { proxy_pass http://127.0.0.1/x; }",
+      "cannot have URI part in location given by regular expression" },
     { "location == /a { }", "invalid location modifier \"==\"" },
-    { "location /a { location /a/b { } }", "nested locations are known, not supported yet" },
     { "location { }", "invalid number of arguments" },
 };
 
@@ -202,6 +218,130 @@ static void what_is_no_location_is_refused(void **state)
         snprintf(text, sizeof(text), "server { %s }", refused[i].line);
         assert_has(stage_load(*state, text), refused[i].want);
     }
+}
+
+static void expressions_stand_behind_prefixes(void **state)
+{
+    static const struct ask asks[] = {
+        { "/", "/" },
+        { "/x.php", "~ \\.php$" },
+        { "/x.PHP", "/" },
+        { "/x.JPG", "~* \\.jpg$" },
+        { "/exact.php", "/exact.php" }, /* `=` asks none */
+        { "/caret/x.php", "/caret/" },  /* nor does `^~` */
+        { "/plain/x.php", "~ \\.php$" },
+        { "/x.php.jpg", "~* \\.jpg$" },
+        { "/both.first", "~ first" },     /* in the order of the file */
+        { "/a.php?x=.jpg", "~ \\.php$" }, /* the path alone */
+        { "/%61.%70hp", "~ \\.php$" },    /* decoded */
+    };
+
+    stage_server(*state, "location ~ first { } location ~ both { } location / { }\n"
+                         "location ~ \\.php$ { } location ~* \\.jpg$ { } location /plain/ { }\n"
+                         "location = /exact.php { } location ^~ /caret/ { }");
+    all_are_found(*state, asks, COUNT(asks));
+    stage_server(*state, "location ~\\.php$ { } location ~*\\.jpg$ { }"); /* no blank needed */
+    assert_string_equal(found(*state, "/x.php"), "~ \\.php$");
+    assert_string_equal(found(*state, "/x.JPG"), "~* \\.jpg$");
+    assert_string_equal(found(*state, "/x"), "server");
+}
+
+static void nested_locations_are_sought_in_theirs(void **state)
+{
+    static const struct ask asks[] = {
+        { "/a", "/a" },
+        { "/a/x", "/a" },
+        { "/a/b", "/a/b" },
+        { "/a/b/c", "/a/b/c" },
+        { "/a/eq", "/a/eq" },
+        { "/a/eqx", "/a" },
+        { "/a/x.in", "~ \\.in$" },
+        { "/a/b/x.in", "~ \\.in$" }, /* the deepest prefix asks the level above it, too */
+        { "/a/x.out", "~ \\.out$" }, /* and the server's */
+        { "/a/b/x.deep", "~ \\.deep$" },
+        { "/c/x.out", "/c" }, /* `^~` holds for its own level */
+        { "/c/d/x.out", "/c/d" },
+        { "/c/x.in", "~ ^/c/.*in$" },
+        { "/x.out", "~ \\.out$" },
+        { "/y.outer", "~ outer" },
+        { "/inner.outer", "~ inner" },
+        { "/a/p", "http://a.example/a/p/" },
+    };
+
+    stage_server(*state,
+                 "location ~ \\.out$ { } location ~ outer { location ~ inner { } }\n"
+                 "location /a { location /a/b { location /a/b/c { } location ~ \\.deep$ { } }\n"
+                 "  location = /a/eq { } location ~ \\.in$ { }\n"
+                 "  location /a/p/ { proxy_pass http://127.0.0.1:1; } }\n"
+                 "location ^~ /c { location /c/d { } location ~ ^/c/.*in$ { } }");
+    all_are_found(*state, asks, COUNT(asks));
+}
+
+static void groups_of_the_location_are_variables(void **state)
+{
+    struct exchange *x;
+
+    stage_server(*state, "location ~ ^/u/(?<who>[^/]+)/(.*)$ { add_header A $1-$2; }\n"
+                         "location / { }");
+    x = stage_get(*state, "/u/an%20n/b/c");
+    stage_phases(x, PHASE_FIND);
+    assert_string_equal(stage_variable(x, "who"), "an n");
+    x = stage_get(*state, "/x");
+    stage_phases(x, PHASE_FIND);
+    assert_string_equal(stage_variable(x, "who"), "-");
+}
+
+/* TARG-36 */
+static void an_expression_at_its_limit_is_an_error_of_ours(void **state)
+{
+    char path[5003];
+
+    stage_server(*state, "location ~ ^/(a+)+$ { } location / { }");
+    memset(path, 'a', sizeof(path));
+    path[0] = '/';
+    memcpy(path + sizeof(path) - 2, "b", 2);
+    struct exchange *x = stage_get(*state, path);
+    assert_int_equal(stage_phases(x, PHASE_FIND), REFUSE);
+    assert_int_equal(x->response.status, 500);
+    assert_has(stage_log(*state), "\"^/(a+)+$\" was given up");
+}
+
+static void internal_locations_are_not_there_for_clients(void **state)
+{
+    struct exchange *x;
+
+    stage_server(*state, "location /in/ { internal; location /in/deeper/ { } }\n"
+                         "location /out/ { }");
+    x = stage_get(*state, "/in/x");
+    assert_int_equal(stage_phases(x, PHASE_FIND), REFUSE);
+    assert_int_equal(x->response.status, 404);
+    x = stage_exchange(*state, "GET http://a.example/in/x HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    assert_int_equal(stage_phases(x, PHASE_FIND), REFUSE);
+    x = stage_get(*state, "/in/deeper/x"); /* nested ones inherit it */
+    assert_int_equal(stage_phases(x, PHASE_FIND), REFUSE);
+    x = stage_get(*state, "/out/x");
+    assert_int_equal(stage_phases(x, PHASE_FIND), NEXT);
+    exchange_restart(x, span_of("/in/x"), span_of(""));
+    x->redirected = RESTART_NOT;
+    assert_int_equal(stage_phases(x, PHASE_FIND), NEXT);
+    assert_string_equal(x->block->label.at, "/in/");
+}
+
+static void a_named_location_is_reached_by_name_alone(void **state)
+{
+    struct exchange *x;
+
+    stage_server(*state, "location @a { } location / { }");
+    assert_string_equal(found(*state, "/@a"), "/");
+    x = stage_get(*state, "/p?q");
+    assert_false(exchange_restart_named(x, span_of("@b")));
+    assert_int_equal(x->redirected, RESTART_NOT);
+    assert_true(exchange_restart_named(x, span_of("@a")));
+    assert_int_equal(x->redirected, RESTART_NAMED);
+    assert_string_equal(x->block->label.at, "@a");
+    assert_true(span_is(x->request.uri, "/p"));
+    assert_true(span_is(x->request.args, "q"));
+    assert_true(exchange_is_internal(x));
 }
 
 static void a_length_is_judged_by_the_location(void **state)
@@ -236,6 +376,12 @@ int main(void)
         STAGED(ten_thousand_locations_agree_with_the_definition),
         STAGED(the_same_location_twice_is_an_error_at_the_second),
         STAGED(what_is_no_location_is_refused),
+        STAGED(expressions_stand_behind_prefixes),
+        STAGED(nested_locations_are_sought_in_theirs),
+        STAGED(groups_of_the_location_are_variables),
+        STAGED(an_expression_at_its_limit_is_an_error_of_ours),
+        STAGED(internal_locations_are_not_there_for_clients),
+        STAGED(a_named_location_is_reached_by_name_alone),
         STAGED(a_length_is_judged_by_the_location),
     };
 

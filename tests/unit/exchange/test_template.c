@@ -71,7 +71,8 @@ static const struct {
     { "return 200 \"${uri x}\";", 12, "the closing bracket in \"uri\" variable is missing" },
     { "return 200 \"${}\";", 12, "invalid variable name" },
     { "return 200 $http_;", 12, "unknown \"http_\" variable" },
-    { "return 200 $1;", 12, "unknown \"1\" variable" },
+    { "return 200 $0;", 12, "unknown \"0\" variable" },
+    { "return 200 ${1};", 12, "unknown \"1\" variable" },
     { "return https://x/$a;", 8, "unknown \"a\" variable" },
     { "add_header A $b;", 14, "unknown \"b\" variable" },
     { "index a b$c d;", 9, "unknown \"c\" variable" },
@@ -152,11 +153,32 @@ static void times_follow_the_loop(void **state)
     assert_string_equal(stage_variable(x, "time_iso8601"), "2026-11-24T20:36:27+00:00");
 }
 
+/* Names of groups are known in the whole file, above their line too; each request starts without.
+ */
+static void names_that_the_configuration_declares_are_variables(void **state)
+{
+    struct stage *s = *state;
+    struct part part;
+
+    stage_server(s,
+                 "add_header A $who;\n"
+                 "location ~ ^/(?<Who>[a-z]+)(\\d)?$ { return 200 \"<$WHO|$1|$2|$3|$1x$10>\"; }");
+    struct exchange *x = stage_get(s, "/ann7");
+    assert_int_equal(stage_phases(x, PHASE_REWRITE), ANSWER);
+    assert_int_equal(x->source->ops->read(x->source, &part), IO_OK);
+    assert_true(span_is(part.bytes, "<ann|ann|7||annxann0>"));
+    x = stage_get(s, "/");
+    stage_phases(x, PHASE_REWRITE);
+    assert_string_equal(stage_variable(x, "who"), "-");
+    assert_string_equal(stage_variable(x, "nosuch"), "-");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STAGED(a_value_is_made_of_literals_and_variables),
         STAGED(an_error_stands_at_the_word),
+        STAGED(names_that_the_configuration_declares_are_variables),
         STAGED(a_name_has_a_longest),
         STAGED(a_single_variable_is_not_copied),
         STAGED(the_request_id_stays_the_same_for_the_exchange),

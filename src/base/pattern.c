@@ -1,0 +1,161 @@
+/* Regular expressions with limits, on PCRE2. A pattern is compiled to machine code where the
+ * machine allows it. That code runs on a stack of its own, which belongs to the room: a fiber's is
+ * small. Owns what it is named: patterns, and rooms with their stack. */
+#include "base/pattern.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Steps: a few ms of compiled code, some 30 ms if interpreted. NGINX takes ten million. */
+enum {
+    MOST_STEPS = 500000,
+    MOST_DEPTH = 20000,     /* of the interpreter */
+    MOST_HEAP = 16 << 10,   /* KiB; the interpreter's */
+    FIRST_STACK = 32 << 10, /* of compiled code */
+    MOST_STACK = 1 << 20
+};
+
+struct pattern {
+    pcre2_code *code; /* owned */
+    unsigned groups;
+    unsigned name_count;
+    unsigned name_size; /* of an entry of `names`: two bytes of number, the name, a zero */
+    PCRE2_SPTR names;   /* the code's */
+};
+
+struct pattern_room { /* all owned */
+    pcre2_jit_stack *stack;
+    pcre2_match_context *context;
+    pcre2_match_data *data;
+};
+
+static bool refuse(const char *why, char ret_reason[PATTERN_REASON])
+{
+    snprintf(ret_reason, PATTERN_REASON, "%s", why);
+    return false;
+}
+
+static bool read_shape(struct pattern *p, char ret_reason[PATTERN_REASON])
+{
+    uint32_t groups = 0, count = 0, size = 0;
+
+    if (pcre2_pattern_info(p->code, PCRE2_INFO_CAPTURECOUNT, &groups) != 0 ||
+        pcre2_pattern_info(p->code, PCRE2_INFO_NAMECOUNT, &count) != 0 ||
+        pcre2_pattern_info(p->code, PCRE2_INFO_NAMEENTRYSIZE, &size) != 0 ||
+        pcre2_pattern_info(p->code, PCRE2_INFO_NAMETABLE, &p->names) != 0)
+        return refuse("out of memory", ret_reason);
+    if (groups >= PATTERN_MOST_GROUPS)
+        return refuse("too many groups", ret_reason);
+    p->groups = groups;
+    p->name_count = count;
+    p->name_size = size;
+    return true;
+}
+
+struct pattern *pattern_new(struct span text, bool caseless, char ret_reason[PATTERN_REASON],
+                            size_t *ret_at)
+{
+    struct pattern *p = calloc(1, sizeof(*p));
+    int error = 0;
+
+    if (p == NULL)
+        abort();
+    *ret_at = text.len;
+    p->code = pcre2_compile((PCRE2_SPTR)text.at, text.len, caseless ? PCRE2_CASELESS : 0, &error,
+                            ret_at, NULL);
+    if (p->code == NULL)
+        pcre2_get_error_message(error, (PCRE2_UCHAR *)ret_reason, PATTERN_REASON);
+    if (p->code == NULL || !read_shape(p, ret_reason)) {
+        pattern_free(&p);
+        return NULL;
+    }
+    pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE); /* where it cannot, it is interpreted */
+    return p;
+}
+
+void pattern_free(struct pattern **p)
+{
+    if (*p == NULL)
+        return;
+    pcre2_code_free((*p)->code);
+    free(*p);
+    *p = NULL;
+}
+
+unsigned pattern_group_count(const struct pattern *p)
+{
+    return p->groups;
+}
+
+unsigned pattern_name_count(const struct pattern *p)
+{
+    return p->name_count;
+}
+
+struct span pattern_name(const struct pattern *p, unsigned i, unsigned *ret_group)
+{
+    PCRE2_SPTR entry = p->names + (size_t)i * p->name_size;
+
+    *ret_group = (unsigned)entry[0] << 8 | entry[1];
+    return span_of((const char *)entry + 2);
+}
+
+static struct pattern_room *room_new(void)
+{
+    struct pattern_room *room = calloc(1, sizeof(*room));
+
+    if (room == NULL)
+        abort();
+    room->context = pcre2_match_context_create(NULL);
+    room->data = pcre2_match_data_create(PATTERN_MOST_GROUPS, NULL);
+    if (room->context == NULL || room->data == NULL)
+        abort();
+    pcre2_set_match_limit(room->context, MOST_STEPS);
+    pcre2_set_depth_limit(room->context, MOST_DEPTH);
+    pcre2_set_heap_limit(room->context, MOST_HEAP);
+    room->stack = pcre2_jit_stack_create(FIRST_STACK, MOST_STACK, NULL);
+    if (room->stack != NULL) /* else this machine makes no code, and all is interpreted */
+        pcre2_jit_stack_assign(room->context, NULL, room->stack);
+    return room;
+}
+
+enum pattern_verdict pattern_match(const struct pattern *p, struct pattern_room **room,
+                                   struct span subject, struct pattern_groups *ret)
+{
+    if (*room == NULL)
+        *room = room_new();
+    int got = pcre2_match(p->code, (PCRE2_SPTR)(subject.at != NULL ? subject.at : ""), subject.len,
+                          0, 0, (*room)->data, (*room)->context);
+    if (got == PCRE2_ERROR_NOMATCH)
+        return PATTERN_NO;
+    if (got < 0)
+        return PATTERN_LIMIT;
+    *ret = (struct pattern_groups){ .subject = subject,
+                                    .bounds = pcre2_get_ovector_pointer((*room)->data),
+                                    .count = (unsigned)got };
+    return PATTERN_MATCH;
+}
+
+struct span pattern_group(const struct pattern_groups *g, unsigned n)
+{
+    if (n >= g->count || g->bounds[2 * n] == PCRE2_UNSET)
+        return (struct span){ NULL, 0 };
+    size_t from = g->bounds[2 * n], to = g->bounds[2 * n + 1];
+    if (to < from) /* `\K` inside a look-ahead */
+        to = from;
+    return (struct span){ g->subject.at + from, to - from };
+}
+
+void pattern_room_free(struct pattern_room **room)
+{
+    if (*room == NULL)
+        return;
+    pcre2_match_context_free((*room)->context);
+    pcre2_match_data_free((*room)->data);
+    pcre2_jit_stack_free((*room)->stack);
+    free(*room);
+    *room = NULL;
+}
