@@ -23,7 +23,9 @@ struct span pattern_name(const struct pattern *p, unsigned i, unsigned *ret_grou
 enum pattern_verdict {
     PATTERN_NO,
     PATTERN_MATCH,
-    PATTERN_LIMIT /* given up: too many steps, or too much memory */
+    /* Given up: too many steps, too much memory; or no UTF-8 where `(*UTF)` wants it. That is no
+     * PATTERN_NO: what is forbidden by an expression would be open for such a subject. */
+    PATTERN_LIMIT
 };
 
 struct pattern_groups { /* good until the next match in the same room */

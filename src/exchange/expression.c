@@ -100,7 +100,8 @@ enum pattern_verdict expression_match(struct exchange *x, const struct expressio
         keep_groups(x, e, &found);
         break;
     case PATTERN_LIMIT:
-        exchange_log(x, LEVEL_ERROR, 0, "\"%.*s\" was given up: it takes too long with \"%.*s\"",
+        exchange_log(x, LEVEL_ERROR, 0,
+                     "\"%.*s\" was given up with \"%.*s\": too many steps, or no UTF-8",
                      (int)span_first(e->text, SHOWN).len, e->text.at,
                      (int)span_first(subject, SHOWN).len, subject.at);
         break;

@@ -115,6 +115,38 @@ static void an_expression_that_backtracks_ends_at_the_limit(void **state)
     pattern_room_free(&room);
 }
 
+/* The same without machine code, where a system forbids it. */
+static void the_interpreter_has_limits_too(void **state)
+{
+    struct pattern *p = made("(*NO_JIT)^/(a+)+$", false);
+    struct pattern_room *room = NULL;
+    struct pattern_groups groups;
+    char subject[5003];
+
+    (void)state;
+    memset(subject, 'a', sizeof(subject));
+    subject[0] = '/';
+    memcpy(subject + sizeof(subject) - 2, "b", 2);
+    assert_int_equal(pattern_match(p, &room, span_of(subject), &groups), PATTERN_LIMIT);
+    subject[sizeof(subject) - 2] = 'a';
+    assert_int_equal(pattern_match(p, &room, span_of(subject), &groups), PATTERN_MATCH);
+    pattern_free(&p);
+    pattern_room_free(&room);
+}
+
+static void bytes_that_are_no_utf_8_are_given_up_where_it_is_wanted(void **state)
+{
+    struct pattern *p = made("(*UTF)^/.$", false);
+    struct pattern_room *room = NULL;
+    struct pattern_groups groups;
+
+    (void)state;
+    assert_int_equal(pattern_match(p, &room, span_of("/\xc3\xa9"), &groups), PATTERN_MATCH);
+    assert_int_equal(pattern_match(p, &room, span_of("/\xff"), &groups), PATTERN_LIMIT);
+    pattern_free(&p);
+    pattern_room_free(&room);
+}
+
 static void a_long_subject_alone_is_no_reason_to_give_up(void **state)
 {
     static const char *const texts[] = { "^/(?:a|b)*c$", "^/(.*)c$", "^(/[^/]*)+$", "(.)*c" };
@@ -142,6 +174,8 @@ int main(void)
         cmocka_unit_test(names_are_known_with_their_groups),
         cmocka_unit_test(what_does_not_compile_says_why_and_where),
         cmocka_unit_test(an_expression_that_backtracks_ends_at_the_limit),
+        cmocka_unit_test(the_interpreter_has_limits_too),
+        cmocka_unit_test(bytes_that_are_no_utf_8_are_given_up_where_it_is_wanted),
         cmocka_unit_test(a_long_subject_alone_is_no_reason_to_give_up),
     };
 
