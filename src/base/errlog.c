@@ -85,8 +85,10 @@ __attribute__((noinline)) static void write_record(const struct errlog *log, enu
                                    gettid(), serial);
     size_t n = head + escape(text, sizeof(record) - head - 160, record + head);
     n += add_error(error, sizeof(record) - n - 1, record + n);
+    if (log->send != NULL)
+        log->send(log, level, (struct span){ record, n });
     record[n++] = '\n';
-    if (log->fd >= 0)
+    if (log->fd >= 0 && log->send == NULL)
         write_all(log->fd, record, n);
     if (log->echo && level <= LEVEL_WARN && log->fd != STDERR_FILENO)
         dprintf(STDERR_FILENO, "bifrons: [%s] %.*s", names[level], (int)(n - head), record + head);

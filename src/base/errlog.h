@@ -21,6 +21,8 @@ enum level {
 
 struct errlog {
     int fd; /* -1: nowhere; owned by whoever opened it */
+    /* Instead of write(): a whole record, without its line end. */
+    void (*send)(const struct errlog *log, enum level level, struct span record);
     enum level level;
     bool echo; /* until the service is up: records up to warn also go to stderr, as `bifrons:
                   [level] text` */

@@ -71,12 +71,13 @@ struct generation {
         struct resolver *resolver;                 /* NULL while it is only checked */
         struct block_resolvers *forward_resolvers; /* one for each forward block */
     } dns;
-    uint32_t starting;            /* upstream names that are still being resolved */
-    struct conf_list folders;     /* of struct span: temporary ones, made with root's rights */
-    struct conf_list log_paths;   /* of struct span: files whose folders are made, too */
-    struct conf_list access_logs; /* log: of struct conf_list: the lists of all blocks */
-    struct root_handle *roots;    /* fetch: folders held open */
-    uint16_t forward_port;        /* of the first forward listener; 0: none */
+    uint32_t starting;              /* upstream names that are still being resolved */
+    struct conf_list folders;       /* of struct span: the worker's own, made with root's rights */
+    struct conf_list log_paths;     /* of struct span: files whose folders are made, too */
+    struct conf_list access_logs;   /* log: of struct conf_list: the lists of all blocks */
+    struct conf_list buffered_logs; /* log: of struct sink_spec */
+    struct root_handle *roots;      /* fetch: folders held open */
+    uint16_t forward_port;          /* of the first forward listener; 0: none */
 };
 
 /* Appends a copy of the item, in the generation arena. */

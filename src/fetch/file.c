@@ -288,6 +288,23 @@ static void close_roots(struct worker *w, struct generation *g, void *settings)
     roots_close(g);
 }
 
+static bool get_document_root(struct exchange *x, struct span arg, struct span *ret)
+{
+    const struct file_settings *own;
+
+    (void)arg;
+    if (x->block == NULL)
+        return false;
+    own = settings_in(x->block, module_index(x->generation, &file_module));
+    *ret = root_path(x, &own->root);
+    return true;
+}
+
+static const struct variable variables[] = {
+    { "document_root", false, get_document_root, "the folder that `root` names" },
+    {},
+};
+
 static const struct hook hooks[] = {
     { .phase = PHASE_CONTENT, .run = try_index },
     { .phase = PHASE_CONTENT, .run = serve_file },
@@ -297,6 +314,7 @@ static const struct hook hooks[] = {
 const struct module file_module = {
     .name = "file",
     .directives = directives,
+    .variables = variables,
     .hooks = hooks,
     .settings_size = sizeof(struct file_settings),
     .start = open_roots,

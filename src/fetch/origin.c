@@ -28,9 +28,19 @@ static void let_go_of_bytes(struct origin *o)
     o->head_block = NULL;
 }
 
+/* An attempt that failed took its time, too (`$upstream_response_time`). */
+static void note_time(struct origin *o)
+{
+    struct attempt *a = o->attempt;
+
+    if (a != NULL && a->response_ms == NOT_REACHED)
+        a->response_ms = exchange_now(o->source.x) - a->started;
+}
+
 /* The connection is of no more use. */
 static void drop_connection(struct origin *o)
 {
+    note_time(o);
     family_end(&o->upload.family);
     if (o->conn != NULL)
         upstream_conn_close(o->conn, false);
@@ -217,7 +227,7 @@ void origin_finish(struct origin *o)
     bool whole = o->upload.state == UPLOAD_WHOLE;
 
     o->state = ORIGIN_DONE;
-    o->attempt->response_ms = exchange_now(x) - o->attempt->started;
+    note_time(o);
     note_peer(o, PEER_GOOD);
     family_end(&o->upload.family);
     if (surplus && o->marks.keep)

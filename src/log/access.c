@@ -2,9 +2,14 @@
  * bytes never end a line or leave their quotes. */
 #include "log/access.h"
 
+#include "conf/types.h"
 #include "exchange/exchange.h"
 #include "exchange/template.h"
 #include "log/sink.h"
+
+#include <sys/stat.h>
+
+enum { GZIP_BUFFER = 64 * 1024, MOST_BUFFER = 1024 * 1024 * 1024, LONGEST_PATH = 1024 };
 
 enum escape { ESCAPE_DEFAULT, ESCAPE_JSON, ESCAPE_NONE };
 
@@ -14,11 +19,12 @@ struct log_format {
     unsigned escape; /* enum escape */
 };
 
-struct access_log {   /* one line `access_log PATH FORMAT` */
-    struct span path; /* absolute */
+struct access_log { /* one line `access_log PATH FORMAT` */
+    struct sink_spec to;
+    struct template path; /* with variables; else not set */
     struct span format_name;
     const struct log_format *format;
-    struct log_sink *sink; /* in a worker */
+    struct log_sink *sink; /* in a worker; NULL: the path has variables */
     struct place place;
     struct template condition; /* if= */
 };
@@ -29,7 +35,7 @@ struct log_settings {
         struct conf_list logs; /* of struct access_log */
         bool off;
     } access;
-    const struct access_log *forward; /* at the top: the forward face's own; NULL: none */
+    const struct access_log *forward; /* the forward face's own; NULL: none */
 };
 
 static const char combined[] =
@@ -42,12 +48,25 @@ static const char squid[] =
 
 /* --- rows ----------------------------------------------------------------------------------- */
 
+static const struct log_format *find_format(const struct conf_list *formats, struct span name)
+{
+    const struct log_format *all = formats->items;
+
+    for (uint32_t i = 0; i < formats->len; i++)
+        if (span_same(all[i].name, name))
+            return &all[i];
+    return NULL;
+}
+
 static bool set_format(struct conf_call *call, void *field)
 {
     struct log_format format = { .name = conf_word(call, 1) };
     unsigned first = 2;
     struct buf text;
 
+    if (span_is(format.name, "combined") || find_format(field, format.name) != NULL)
+        return conf_refuse(call, 1, "duplicate \"log_format\" name \"%.*s\"", (int)format.name.len,
+                           format.name.at);
     if (span_starts(conf_word(call, 2), "escape=")) {
         struct span kind = span_from(conf_word(call, 2), 7);
 
@@ -68,33 +87,121 @@ static bool set_format(struct conf_call *call, void *field)
            conf_list_add(call, field, &format, sizeof(format));
 }
 
+static bool refuse_option(struct conf_call *call, unsigned word, const char *what, size_t from)
+{
+    struct span text = span_from(conf_word(call, word), from);
+
+    return conf_refuse(call, word, "invalid %s \"%.*s\"", what, (int)text.len, text.at);
+}
+
+static bool read_gzip(struct conf_call *call, unsigned word, struct span text, struct sink_spec *to)
+{
+    uint64_t level = 1;
+
+    if (text.len > 0 && (!conf_read_number(span_from(text, 1), 9, &level) || level == 0))
+        return refuse_option(call, word, "compression level", strlen("gzip="));
+    to->gzip = (int)level;
+    if (to->buffer == 0)
+        to->buffer = GZIP_BUFFER;
+    return true;
+}
+
 static bool read_option(struct conf_call *call, unsigned word, struct access_log *log)
 {
     struct span text = conf_word(call, word);
+    uint64_t size;
 
     if (span_starts(text, "if="))
         return template_compile_text(call, word, span_from(text, 3), &log->condition);
-    if (span_starts(text, "buffer=") || span_starts(text, "flush=") || span_starts(text, "gzip"))
-        return conf_refuse(call, word, "\"%s\" is known, not supported yet",
-                           arena_cstr(conf_arena(call), text));
-    return conf_refuse(call, word, "invalid parameter \"%s\"", arena_cstr(conf_arena(call), text));
+    if (span_starts(text, "buffer=")) {
+        if (!conf_read_size(span_from(text, 7), false, &size) || size == 0 || size > MOST_BUFFER)
+            return refuse_option(call, word, "buffer size", 7);
+        log->to.buffer = (size_t)size;
+        return true;
+    }
+    if (span_starts(text, "flush="))
+        return (conf_read_time(span_from(text, 6), &log->to.flush) && log->to.flush > 0) ||
+               refuse_option(call, word, "flush time", 6);
+    if (span_is(text, "gzip") || span_starts(text, "gzip="))
+        return read_gzip(call, word, span_from(text, 4), &log->to);
+    return refuse_option(call, word, "parameter", 0);
+}
+
+static bool has_variables(const struct access_log *log)
+{
+    return log->path.is_set && !template_is_literal(&log->path);
+}
+
+/* What is the same file must be buffered in the same way. */
+static bool agrees_with_others(struct conf_call *call, const struct access_log *log)
+{
+    const struct generation *g = conf_user(call);
+    const struct conf_list *buffered = &g->buffered_logs;
+    const struct sink_spec *all = buffered->items;
+
+    for (uint32_t i = 0; i < buffered->len; i++)
+        if (span_same(all[i].path, log->to.path) &&
+            (all[i].buffer != log->to.buffer || all[i].flush != log->to.flush ||
+             all[i].gzip != log->to.gzip))
+            return conf_refuse(call, 1,
+                               "access_log \"%.*s\" already defined with conflicting parameters",
+                               (int)conf_word(call, 1).len, conf_word(call, 1).at);
+    return true;
+}
+
+static bool check_options(struct conf_call *call, const struct access_log *log)
+{
+    struct generation *g = conf_user(call);
+    struct span path = conf_word(call, 1);
+
+    if (log->to.flush > 0 && log->to.buffer == 0)
+        return conf_refuse(call, 1, "no buffer is defined for access_log \"%.*s\"", (int)path.len,
+                           path.at);
+    if (log->to.buffer == 0)
+        return true;
+    if (has_variables(log))
+        return conf_refuse(call, 1, "buffered logs cannot have variables in name");
+    if (log->to.syslog != NULL)
+        return conf_refuse(call, 1, "logs to syslog cannot be buffered");
+    if (!agrees_with_others(call, log))
+        return false;
+    generation_list_add(g, &g->buffered_logs, &log->to, sizeof(log->to));
+    return true;
+}
+
+static bool read_syslog(struct conf_call *call, struct access_log *log)
+{
+    struct syslog *s = arena_zalloc(conf_arena(call), sizeof(*s));
+
+    if (!syslog_read(call, 1, s))
+        return false;
+    log->to.syslog = s;
+    log->to.path = conf_word(call, 1);
+    return true;
+}
+
+static bool read_target(struct conf_call *call, struct access_log *log)
+{
+    struct span path = conf_word(call, 1);
+
+    if (span_starts(path, "syslog:"))
+        return read_syslog(call, log);
+    log->to.path = span_is(path, "stderr") ? path : conf_prefix_path(call, path);
+    return span_find(path, '$') == path.len ||
+           template_compile_text(call, 1, log->to.path, &log->path);
 }
 
 static bool set_access_log(struct conf_call *call, void *field)
 {
     struct access_lines *lines = field;
     struct access_log log = { .place = conf_place(call, 0) };
-    struct span path = conf_word(call, 1);
 
-    if (span_is(path, "off") && conf_count(call) == 2) {
+    if (span_is(conf_word(call, 1), "off")) {
         lines->off = true;
-        return true;
+        return conf_count(call) == 2 || refuse_option(call, 2, "parameter", 0);
     }
-    if (span_starts(path, "syslog:") || span_find(path, '$') < path.len)
-        return conf_refuse(
-            call, 1, "\"%s\": syslog and variables in a log's path are known, not supported yet",
-            arena_cstr(conf_arena(call), path));
-    log.path = span_is(path, "stderr") ? path : conf_prefix_path(call, path);
+    if (!read_target(call, &log))
+        return false;
     if (conf_count(call) > 2)
         log.format_name = conf_word(call, 2);
     else
@@ -102,7 +209,7 @@ static bool set_access_log(struct conf_call *call, void *field)
     for (unsigned i = 3; i < conf_count(call); i++)
         if (!read_option(call, i, &log))
             return false;
-    return conf_list_add(call, &lines->logs, &log, sizeof(log));
+    return check_options(call, &log) && conf_list_add(call, &lines->logs, &log, sizeof(log));
 }
 
 static const struct conf_type format_line = { .set = set_format,
@@ -123,16 +230,6 @@ static const struct directive directives[] = {
 
 /* --- formats by name ------------------------------------------------------------------------ */
 
-static const struct log_format *find_format(const struct log_settings *own, struct span name)
-{
-    const struct log_format *all = own->formats.items;
-
-    for (uint32_t i = 0; i < own->formats.len; i++)
-        if (span_same(all[i].name, name))
-            return &all[i];
-    return NULL;
-}
-
 static const struct log_format *built_in(struct conf *conf, struct conf_block *block,
                                          struct span name)
 {
@@ -152,12 +249,23 @@ static const struct log_format *format_for(struct conf *conf, struct conf_block 
     unsigned module = module_index(conf_user_of(conf), &access_log_module);
 
     for (const struct conf_block *b = block; b != NULL; b = b->parent) {
-        const struct log_format *found = find_format(settings_in(b, module), name);
+        const struct log_settings *own = settings_in(b, module);
+        const struct log_format *found = find_format(&own->formats, name);
 
         if (found != NULL)
             return found;
     }
     return built_in(conf, block, name);
+}
+
+/* Up to the last slash before any variable, with it. */
+static struct span fixed_folder(struct span path)
+{
+    struct span fixed = span_first(path, span_find(path, '$'));
+
+    while (fixed.len > 0 && fixed.at[fixed.len - 1] != '/')
+        fixed.len--;
+    return fixed;
 }
 
 /* Another file in the same folder, ended by a zero. */
@@ -176,6 +284,19 @@ static struct span sibling(struct arena *arena, struct span path, const char *na
     return made;
 }
 
+/* The folder of a file is made at the start, with root's rights. Where names hold variables the
+ * worker makes the files: there the folder is its own. */
+static void note_folder(struct generation *g, const struct access_log *log)
+{
+    struct span path = log->to.path;
+
+    if (span_is(path, "stderr") || log->to.syslog != NULL)
+        return;
+    if (has_variables(log))
+        path = fixed_folder(path);
+    generation_list_add(g, has_variables(log) ? &g->folders : &g->log_paths, &path, sizeof(path));
+}
+
 static bool check(struct conf *conf, struct conf_block *block, void *settings)
 {
     struct log_settings *own = settings;
@@ -183,10 +304,7 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
 
     for (uint32_t i = 0; i < own->access.logs.len; i++) {
         logs[i].format = format_for(conf, block, logs[i].format_name);
-        if (!span_is(logs[i].path, "stderr"))
-            generation_list_add(conf_user_of(conf),
-                                &((struct generation *)conf_user_of(conf))->log_paths,
-                                &logs[i].path, sizeof(logs[i].path));
+        note_folder(conf_user_of(conf), &logs[i]);
         if (logs[i].format == NULL)
             return conf_complain(conf, logs[i].place, "unknown log format \"%.*s\"",
                                  (int)logs[i].format_name.len, logs[i].format_name.at);
@@ -196,20 +314,54 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
     return true;
 }
 
+/* Does any block of this face leave it to us where its lines go? Then they go there. */
+static bool use_standard(const struct generation *g, bool forward, const struct access_log *log)
+{
+    unsigned module = module_index(g, &access_log_module);
+    struct conf_block *const *blocks = g->servers.items;
+    bool used = false;
+
+    for (uint32_t i = 0; i < g->servers.len; i++) {
+        struct log_settings *own = settings_in(blocks[i], module);
+        const struct access_log *logs = own->access.logs.items;
+
+        if ((blocks[i]->context == CTX_FORWARD) != forward || own->access.logs.len == 0 ||
+            logs[0].place.line != 0)
+            continue;
+        used = true;
+        if (forward)
+            own->forward = log;
+    }
+    return used;
+}
+
+/* A log that nobody writes to is not opened. */
+static void forget(struct generation *g, const struct access_log *logs)
+{
+    struct conf_list *lists = g->access_logs.items;
+
+    for (uint32_t i = 0; i < g->access_logs.len; i++)
+        if (lists[i].items == logs)
+            lists[i].len = 0;
+}
+
 /* Where nothing is said, the forward face has a log of its own (forward-semantics 8). */
 static bool init(struct generation *g, struct conf *conf, void *settings)
 {
-    struct log_settings *top = settings;
+    const struct log_settings *top = settings;
     struct access_log *own = arena_zalloc(&g->arena, sizeof(*own));
     const struct access_log *standard = top->access.logs.items;
     struct conf_list list = { .items = own, .len = 1, .room = 1, .size = sizeof(*own) };
 
-    if (top->access.logs.len == 0 || standard->place.line != 0 || g->forward_port == 0)
+    if (top->access.logs.len == 0 || standard->place.line != 0)
+        return true;
+    if (!use_standard(g, false, standard))
+        forget(g, standard);
+    if (!use_standard(g, true, own))
         return true;
     *own = *standard;
-    own->path = sibling(&g->arena, standard->path, "forward.log");
+    own->to.path = sibling(&g->arena, standard->to.path, "forward.log");
     own->format = built_in(conf, g->top, span_of("squid"));
-    top->forward = own;
     generation_list_add(g, &g->access_logs, &list, sizeof(list));
     return own->format != NULL;
 }
@@ -226,10 +378,12 @@ static void start(struct worker *w, struct generation *g, void *settings)
         for (uint32_t j = 0; j < lists[i].len; j++) {
             int error = 0;
 
+            if (has_variables(&logs[j]))
+                continue;
             if (logs[j].sink == NULL)
-                logs[j].sink = sink_open(w, logs[j].path, &error);
+                logs[j].sink = sink_open(w, &logs[j].to, &error);
             if (logs[j].sink == NULL)
-                sinks_note_failure(w, logs[j].path, -error);
+                sinks_note_failure(w, logs[j].to.path, -error);
         }
     }
 }
@@ -315,22 +469,65 @@ static bool is_wanted(struct exchange *x, const struct access_log *log)
     return value.len > 0 && !span_is(value, "0");
 }
 
+static bool climbs(struct span path)
+{
+    struct span part;
+
+    while (span_cut(path, '/', &part, &path))
+        if (span_is(part, ".."))
+            return true;
+    return span_is(path, "..");
+}
+
+static bool root_is_there(struct exchange *x)
+{
+    char path[LONGEST_PATH];
+    struct span root;
+    struct stat st;
+
+    return variable_value(x, span_of("document_root"), &root) &&
+           span_to_cstr(root, sizeof(path), path) && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Of a path with variables: only below a root that exists (NGINX's rule: else any Host would make a
+ * file), and never above the part that is written out. */
+static struct log_sink *sink_for(struct exchange *x, const struct access_log *log)
+{
+    struct span path, fixed;
+
+    if (!has_variables(log))
+        return log->sink;
+    if (!root_is_there(x))
+        return NULL;
+    path = template_value(x, &log->path);
+    fixed = fixed_folder(log->path.text);
+    if (path.len == 0 || path.len >= LONGEST_PATH || span_find(path, '\0') < path.len ||
+        climbs(span_from(path, fixed.len)))
+        return NULL;
+    return sink_pass(x->worker, path);
+}
+
+static void write_to(struct exchange *x, const struct access_log *log)
+{
+    struct log_sink *sink = is_wanted(x, log) ? sink_for(x, log) : NULL;
+
+    if (sink == NULL)
+        return;
+    struct buf *out = sink_buffer(sink);
+    template_each(x, &log->format->text, out, printers[log->format->escape]);
+    buf_add_byte(out, '\n');
+    sink_line(sink);
+}
+
 static void write_line(struct exchange *x, const void *settings)
 {
     const struct log_settings *own = settings;
     const struct access_log *logs = own->access.logs.items;
 
     for (uint32_t i = 0; i < own->access.logs.len && !own->access.off; i++) {
-        const struct access_log *log = &logs[i];
+        bool forward = logs[i].place.line == 0 && own->forward != NULL && exchange_is_forward(x);
 
-        if (log->place.line == 0 && own->forward != NULL && exchange_is_forward(x))
-            log = own->forward;
-        if (log->sink == NULL || !is_wanted(x, log))
-            continue;
-        struct buf *out = sink_buffer(log->sink);
-        template_each(x, &log->format->text, out, printers[log->format->escape]);
-        buf_add_byte(out, '\n');
-        sink_line(log->sink);
+        write_to(x, forward ? own->forward : &logs[i]);
     }
 }
 

@@ -1,26 +1,42 @@
-/* Log files: lines gather during a turn of the loop and leave together at its end. Owns the
- * descriptors. */
+/* Where lines gather, and how they leave:
+ *
+ *     sink_buffer, sink_line -> lines -> (a gzip member ->) ready -> write
+ *                                  turn's end | full | flush= | reopen, exit
+ *
+ * Owns the descriptors. */
 #include "log/sink.h"
 
 #include "base/link.h"
+#include "log/gzip_member.h"
+#include "log/log_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MOST_WAITING = 1024 * 1024, FLUSH_AT = 64 * 1024 };
+enum { MOST_WAITING = 1024 * 1024, FLUSH_AT = 64 * 1024, RETRY_MS = 100, MOST_PASSING = 64 };
 
 struct log_sink {
     struct log_sink *next;
     struct log_sinks *all;
     struct buf lines;
-    uint64_t complained; /* ms: a failure is said once a second */
     size_t whole;        /* bytes of whole lines in `lines` */
+    struct buf ready;    /* gzip: members that wait to be written */
+    struct timer due;    /* flush=, or the next try of a pipe that was full */
+    uint64_t complained; /* ms: a failure is said once a second */
+    uint64_t lost;       /* lines since then */
     int fd;
+    struct sink_options {
+        size_t buffer;
+        uint64_t flush;
+        int gzip;
+    } options;
+    struct syslog *syslog; /* owned; NULL: a file */
     uint32_t path_length;
     char path[];
 };
+
+/* --- what is lost --------------------------------------------------------------------------- */
 
 static void say(struct log_sink *s, int error)
 {
@@ -30,27 +46,120 @@ static void say(struct log_sink *s, int error)
     if (s->complained != 0 && now - s->complained < 1000)
         return;
     s->complained = now;
-    errlog_write(w->log, LEVEL_ALERT, 0, error, "write() to \"%s\" failed", s->path);
+    errlog_write(w->log, LEVEL_ALERT, 0, error, "%s \"%s\" failed, lines lost: %llu",
+                 s->syslog != NULL ? "send() to" : "write() to", s->path,
+                 (unsigned long long)s->lost);
+    s->lost = 0;
+}
+
+static uint64_t count_lines(struct span text)
+{
+    uint64_t lines = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        lines += text.at[i] == '\n';
+    return lines;
+}
+
+/* --- leaving -------------------------------------------------------------------------------- */
+
+static void try_later(struct log_sink *s)
+{
+    struct loop *loop = s->all->worker->loop;
+
+    timer_set(&loop->wheel, &s->due, loop_now(loop) + RETRY_MS);
+}
+
+/* Text on its way: how much of it is done with, written or lost. What a full pipe does not take
+ * stays. */
+static size_t put(struct log_sink *s, struct span text)
+{
+    size_t done = 0, written;
+
+    while (done < text.len) {
+        int failed = log_file_write(s->fd, span_from(text, done), &written);
+
+        if (failed == -EAGAIN) {
+            try_later(s);
+            return done;
+        }
+        if (failed < 0) {
+            s->lost += s->options.gzip > 0 ? 1 : count_lines(span_from(text, done));
+            say(s, -failed);
+            return text.len;
+        }
+        done += written;
+    }
+    return done;
+}
+
+static void put_ready(struct log_sink *s)
+{
+    buf_drop(&s->ready, put(s, buf_view(&s->ready)));
+}
+
+static void compress_lines(struct log_sink *s, size_t len)
+{
+    struct span text = { s->lines.data, len };
+
+    if (!gzip_member_add(text, s->options.gzip, &s->ready)) {
+        s->ready.failed = false; /* it is full, or there is no memory: what is in it stays */
+        s->lost += count_lines(text);
+        say(s, ENOBUFS);
+    }
+    buf_drop(&s->lines, len);
+    put_ready(s);
+}
+
+/* The first `len` bytes, which are whole lines, leave. */
+static void leave(struct log_sink *s, size_t len)
+{
+    size_t done = len;
+
+    if (s->options.gzip > 0) {
+        compress_lines(s, len);
+    } else {
+        done = put(s, (struct span){ s->lines.data, len });
+        buf_drop(&s->lines, done);
+    }
+    s->whole -= done;
 }
 
 static void flush(struct log_sink *s)
 {
-    struct span left = { s->lines.data, s->whole };
+    timer_unset(&s->all->worker->loop->wheel, &s->due);
+    if (s->ready.len > 0)
+        put_ready(s);
+    if (s->whole > 0)
+        leave(s, s->whole);
+}
 
-    while (left.len > 0) {
-        ssize_t sent = write(s->fd, left.at, left.len);
+static void on_due(struct timer *t)
+{
+    flush(CONTAINER(t, struct log_sink, due));
+}
 
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent <= 0) {
-            say(s, errno);
-            break;
-        }
-        left = span_from(left, (size_t)sent);
+static void sink_free(struct log_sink *s)
+{
+    timer_unset(&s->all->worker->loop->wheel, &s->due);
+    buf_done(&s->lines);
+    buf_done(&s->ready);
+    close(s->fd);
+    free(s->syslog);
+    free(s);
+}
+
+static void end_passing(struct log_sinks *all)
+{
+    while (all->passing != NULL) {
+        struct log_sink *s = all->passing;
+
+        all->passing = s->next;
+        flush(s);
+        all->complained = s->complained;
+        sink_free(s);
     }
-    buf_drop(&s->lines, s->whole);
-    s->lines.failed = false;
-    s->whole = 0;
+    all->passing_count = 0;
 }
 
 static void at_turn_end(struct turn_end *e)
@@ -58,9 +167,12 @@ static void at_turn_end(struct turn_end *e)
     struct log_sinks *all = CONTAINER(e, struct log_sinks, flush);
 
     for (struct log_sink *s = all->first; s != NULL; s = s->next)
-        if (s->whole > 0)
+        if (s->whole > 0 && s->options.buffer == 0 && !timer_is_set(&s->due))
             flush(s);
+    end_passing(all);
 }
+
+/* --- opening -------------------------------------------------------------------------------- */
 
 void sinks_start(struct worker *w)
 {
@@ -71,63 +183,173 @@ void sinks_start(struct worker *w)
     w->sinks->flush.fn = at_turn_end;
 }
 
-static int open_path(const char *path)
+static struct log_sink *find(struct log_sink *list, struct span path)
 {
-    if (strcmp(path, "/dev/stdout") == 0)
-        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (strcmp(path, "/dev/stderr") == 0 || strcmp(path, "stderr") == 0)
-        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    while (list != NULL && !span_same((struct span){ list->path, list->path_length }, path))
+        list = list->next;
+    return list;
 }
 
-struct log_sink *sink_open(struct worker *w, struct span path, int *ret_error)
+static struct log_sink *sink_new(struct worker *w, const struct sink_spec *spec, int *ret_error)
 {
-    struct log_sink *s = w->sinks->first;
+    struct log_sink *s = calloc(1, sizeof(*s) + spec->path.len + 1);
 
-    while (s != NULL && !span_same((struct span){ s->path, s->path_length }, path))
-        s = s->next;
-    if (s != NULL)
-        return s;
-    s = calloc(1, sizeof(*s) + path.len + 1);
     if (s == NULL)
         abort();
-    memcpy(s->path, path.at, path.len);
-    s->path_length = (uint32_t)path.len;
-    s->fd = open_path(s->path);
+    memcpy(s->path, spec->path.at, spec->path.len);
+    s->path_length = (uint32_t)spec->path.len;
+    s->fd = spec->syslog != NULL ? syslog_open(spec->syslog) : log_file_open(s->path);
     if (s->fd < 0) {
-        *ret_error = -errno;
+        *ret_error = s->fd;
         free(s);
         return NULL;
     }
+    if (spec->syslog != NULL) {
+        s->syslog = malloc(sizeof(*s->syslog));
+        if (s->syslog == NULL)
+            abort();
+        *s->syslog = *spec->syslog;
+    }
     s->all = w->sinks;
-    buf_init(&s->lines, MOST_WAITING, NULL);
-    s->next = w->sinks->first;
-    w->sinks->first = s;
+    s->due.on_time = on_due;
+    buf_init(&s->lines, MOST_WAITING + spec->buffer, NULL);
+    buf_init(&s->ready, MOST_WAITING + spec->buffer, NULL);
     return s;
 }
 
+struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *ret_error)
+{
+    struct log_sink *s = find(w->sinks->first, spec->path);
+
+    if (s == NULL) {
+        s = sink_new(w, spec, ret_error);
+        if (s == NULL)
+            return NULL;
+        s->next = w->sinks->first;
+        w->sinks->first = s;
+    }
+    if (spec->buffer > 0) {
+        s->options = (struct sink_options){ spec->buffer, spec->flush, spec->gzip };
+        s->lines.max = s->ready.max = MOST_WAITING + spec->buffer;
+    }
+    return s;
+}
+
+struct log_sink *sink_pass(struct worker *w, struct span path)
+{
+    struct log_sinks *all = w->sinks;
+    struct log_sink *s = find(all->first, path);
+    struct sink_spec spec = { .path = path };
+    int error = 0;
+
+    if (s == NULL)
+        s = find(all->passing, path);
+    if (s != NULL)
+        return s;
+    if (all->passing_count >= MOST_PASSING)
+        end_passing(all);
+    s = sink_new(w, &spec, &error);
+    if (s != NULL) {
+        s->complained = all->complained;
+        s->next = all->passing;
+        all->passing = s;
+        all->passing_count++;
+        loop_at_turn_end(w->loop, &all->flush);
+    } else if (all->complained == 0 || loop_now(w->loop) - all->complained >= 1000) {
+        all->complained = loop_now(w->loop);
+        errlog_write(w->log, LEVEL_CRIT, 0, -error, "open() \"%.*s\" failed", (int)path.len,
+                     path.at);
+    }
+    return s;
+}
+
+static void reopen(struct log_sink *s)
+{
+    int fd = log_file_open(s->path);
+
+    if (fd < 0) {
+        errlog_write(s->all->worker->log, LEVEL_EMERG, 0, -fd, "open() \"%s\" failed", s->path);
+        return;
+    }
+    close(s->fd);
+    s->fd = fd;
+}
+
+void sinks_reopen(struct worker *w)
+{
+    sinks_flush(w);
+    for (struct log_sink *s = w->sinks->first; s != NULL; s = s->next)
+        if (s->syslog == NULL)
+            reopen(s);
+}
+
+/* --- lines ---------------------------------------------------------------------------------- */
+
 struct buf *sink_buffer(struct log_sink *s)
 {
-    if (s->whole >= FLUSH_AT)
+    if (s->options.buffer == 0 && s->whole >= FLUSH_AT && !timer_is_set(&s->due))
         flush(s);
     return &s->lines;
 }
 
+static void send_record(struct log_sink *s)
+{
+    struct span text = buf_view(&s->lines);
+    int failed;
+
+    span_chop(&text, '\n');
+    failed = syslog_send(s->fd, s->syslog, s->all->worker->loop->clock.local_time, text);
+    buf_clear(&s->lines);
+    if (failed < 0) {
+        s->lost++;
+        say(s, -failed);
+    }
+}
+
+/* What does not fit behind the others pushes them out; a line longer than the buffer goes alone. */
+static void line_to_buffer(struct log_sink *s)
+{
+    const struct sink_options *o = &s->options;
+    struct loop *loop = s->all->worker->loop;
+    size_t before = s->whole;
+
+    s->whole = s->lines.len;
+    if (s->whole > o->buffer && before > 0)
+        leave(s, before);
+    if (s->whole > o->buffer)
+        leave(s, s->whole);
+    if (s->whole > 0 && o->flush > 0 && !timer_is_set(&s->due))
+        timer_set(&loop->wheel, &s->due, loop_now(loop) + o->flush);
+}
+
 void sink_line(struct log_sink *s)
 {
-    if (s->lines.failed) { /* a line too long for the buffer is lost alone */
+    if (s->lines.failed) { /* too long for the buffer, or a pipe that nobody empties */
         s->lines.failed = false;
         s->lines.len = s->whole;
+        s->lost++;
+        say(s, ENOBUFS);
         return;
     }
-    s->whole = s->lines.len;
-    loop_at_turn_end(s->all->worker->loop, &s->all->flush);
+    if (s->syslog != NULL) {
+        send_record(s);
+    } else if (s->options.buffer > 0) {
+        line_to_buffer(s);
+    } else {
+        s->whole = s->lines.len;
+        loop_at_turn_end(s->all->worker->loop, &s->all->flush);
+    }
 }
+
+/* --- the end -------------------------------------------------------------------------------- */
 
 void sinks_flush(struct worker *w)
 {
-    if (w->sinks != NULL)
-        at_turn_end(&w->sinks->flush);
+    if (w->sinks == NULL)
+        return;
+    for (struct log_sink *s = w->sinks->first; s != NULL; s = s->next)
+        flush(s);
+    end_passing(w->sinks);
 }
 
 void sinks_note_failure(struct worker *w, struct span path, int error)
@@ -154,9 +376,7 @@ void sinks_free(struct worker *w)
         struct log_sink *dead = w->sinks->first;
 
         w->sinks->first = dead->next;
-        buf_done(&dead->lines);
-        close(dead->fd);
-        free(dead);
+        sink_free(dead);
     }
     free(w->sinks);
     w->sinks = NULL;

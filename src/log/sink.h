@@ -2,26 +2,43 @@
 #define LOG_SINK_H
 
 #include "exchange/worker.h"
+#include "log/syslog.h"
 
-/* The files that logs are written to. Opened before rights are dropped; the lines of one turn of
- * the loop leave in one write each. */
+/* Where logs go: files, our own output, syslog. Opened before rights are dropped. The lines of one
+ * turn of the loop leave in one write each, or as a buffer fills; nothing here waits, and what
+ * cannot be written is lost and counted, which is said once a second. */
 struct log_sink;
 
 struct log_sinks {
     struct log_sink *first;
+    struct log_sink *passing; /* of this turn: files whose names hold variables */
+    unsigned passing_count;
     struct turn_end flush;
     struct worker *worker;
     struct span failed; /* a path that could not be opened; generation arena */
     int error;
+    uint64_t complained; /* ms: about a path with variables */
+};
+
+struct sink_spec {
+    struct span path;            /* absolute, `stderr`, or the whole `syslog:...` */
+    const struct syslog *syslog; /* NULL: a file */
+    size_t buffer;               /* bytes; 0: lines leave at the end of their turn */
+    uint64_t flush;              /* ms after the first line; 0: only when it is full */
+    int gzip;                    /* level; 0: as text */
 };
 
 void sinks_start(struct worker *w);
-/* Opens (or finds) the file; appends. NULL: `-errno` in ret_error. */
-struct log_sink *sink_open(struct worker *w, struct span path, int *ret_error);
+/* Opens (or finds) it; appends. NULL: `-errno` in ret_error. */
+struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *ret_error);
+/* For lines of this turn alone; then it is gone. NULL: the failure was said. */
+struct log_sink *sink_pass(struct worker *w, struct span path);
 /* Where the next line is to be written; then sink_line. */
 struct buf *sink_buffer(struct log_sink *s);
 void sink_line(struct log_sink *s);
-void sinks_flush(struct worker *w);
+void sinks_flush(struct worker *w); /* buffers, too */
+/* Writes what waits and opens each file anew; one that fails stays as it is, and is said. */
+void sinks_reopen(struct worker *w);
 void sinks_note_failure(struct worker *w, struct span path, int error);
 /* False: a log could not be opened; the message is appended. */
 bool sinks_good(const struct worker *w, struct buf *messages);

@@ -27,10 +27,19 @@ static bool set_error_log(struct conf_call *call, void *field)
 
     log->level = LEVEL_ERROR;
     log->given = conf_place(call, 0).line > 0;
-    if (span_starts(path, "syslog:") || span_starts(path, "memory:"))
+    log->syslog = NULL;
+    if (span_starts(path, "memory:"))
         return conf_refuse(call, 1, "\"%s\" is known, not supported yet",
                            arena_cstr(conf_arena(call), path));
-    log->path = span_is(path, "stderr") ? path : conf_prefix_path(call, path);
+    if (span_starts(path, "syslog:")) {
+        struct syslog *to = arena_zalloc(conf_arena(call), sizeof(*to));
+
+        log->syslog = to;
+        if (!syslog_read(call, 1, to))
+            return false;
+    }
+    log->path =
+        span_is(path, "stderr") || log->syslog != NULL ? path : conf_prefix_path(call, path);
     if (conf_count(call) > 2 && !level_parse(conf_word(call, 2), &log->level))
         return conf_refuse(call, 2, "invalid log level \"%s\"",
                            arena_cstr(conf_arena(call), conf_word(call, 2)));

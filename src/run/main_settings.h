@@ -3,13 +3,15 @@
 
 #include "base/errlog.h"
 #include "exchange/generation.h"
+#include "log/syslog.h"
 
 /* What the process itself is told: `user`, `pid`, `error_log`, `events { }` ... */
 struct main_settings {
     struct span user, group; /* empty group: the user's own */
     struct span pid;         /* path */
     struct main_error_log {
-        struct span path; /* "stderr" or absolute */
+        struct span path;            /* "stderr", absolute, or what syslog is told */
+        const struct syslog *syslog; /* NULL: a file */
         enum level level;
         bool given; /* it stands in the configuration: -e does not replace it */
     } error_log;

@@ -5,10 +5,12 @@
 #include "run/service.h"
 
 #include "base/clock.h"
+#include "base/link.h"
 #include "base/random.h"
 #include "exchange/exchange.h"
 #include "fetch/tunnel.h"
 #include "fetch/upstream/pool.h"
+#include "log/log_file.h"
 #include "log/sink.h"
 #include "run/generation_build.h"
 #include "run/main_settings.h"
@@ -19,8 +21,6 @@
 #include "serve/serve.h"
 #include "tls/tls.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,6 +35,7 @@ struct service {
     struct worker worker;
     struct loop loop;
     struct errlog log;
+    struct syslog error_syslog; /* where `log` sends; outlives generations */
     struct signals signals;
     struct timer end_check;
     struct timer ready_check;
@@ -142,6 +143,35 @@ static struct span error_log_path(const struct service *s)
                                                                    : main->error_log.path;
 }
 
+/* The syslog that errors go to; NULL: a file. */
+static const struct syslog *error_syslog(const struct service *s)
+{
+    return main_settings_of(s->generation)->error_log.syslog;
+}
+
+/* The record keeps its own time, as with NGINX. What cannot be sent is lost. */
+static void send_error(const struct errlog *log, enum level level, struct span record)
+{
+    const struct service *s = CONTAINER(log, struct service, log);
+    struct syslog to = s->error_syslog;
+    struct clock now = { .second = -1 };
+
+    clock_set(&now, clock_wall_ms());
+    to.severity = (unsigned)level - 1;
+    syslog_send(log->fd, &to, now.local_time, record);
+}
+
+static bool open_error_syslog(struct service *s, const struct syslog *to)
+{
+    s->error_syslog = *to;
+    s->log.fd = syslog_open(to);
+    s->log.send = send_error;
+    if (s->log.fd < 0)
+        buf_addf(&s->messages, "bifrons: [emerg] socket() failed (%d: %s)\n", -s->log.fd,
+                 strerrordesc_np(-s->log.fd));
+    return s->log.fd >= 0;
+}
+
 static bool open_error_log(struct service *s)
 {
     const struct main_settings *main = main_settings_of(s->generation);
@@ -151,14 +181,42 @@ static bool open_error_log(struct service *s)
     s->log = (struct errlog){ .fd = STDERR_FILENO, .level = main->error_log.level };
     if (span_is(name, "stderr"))
         return true;
+    if (error_syslog(s) != NULL)
+        return open_error_syslog(s, error_syslog(s));
     if (!span_to_cstr(name, sizeof(path), path))
         return false;
-    s->log.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    s->log.fd = log_file_open(path);
     if (s->log.fd >= 0)
         return true;
-    buf_addf(&s->messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, errno,
-             strerrordesc_np(errno));
+    buf_addf(&s->messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, -s->log.fd,
+             strerrordesc_np(-s->log.fd));
     return false;
+}
+
+/* With the rights that are left; a file that cannot be opened anew stays as it is. */
+static void reopen_error_log(struct service *s)
+{
+    struct span name = error_log_path(s);
+    char path[1024];
+
+    if (span_is(name, "stderr") || s->log.send != NULL || !span_to_cstr(name, sizeof(path), path))
+        return;
+    int fd = log_file_open(path);
+    if (fd < 0) {
+        errlog_write(&s->log, LEVEL_EMERG, 0, -fd, "open() \"%s\" failed", path);
+        return;
+    }
+    close(s->log.fd);
+    s->log.fd = fd;
+}
+
+static void reopen_logs(struct service *s)
+{
+    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIGUSR1) received, reopening logs",
+                 SIGUSR1);
+    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "reopening logs");
+    reopen_error_log(s);
+    sinks_reopen(&s->worker);
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
@@ -188,12 +246,16 @@ static void on_idle(struct worker *w)
     (void)w; /* check_end sees it */
 }
 
-/* QUIT lets what runs come to its end; TERM and INT end it. */
+/* QUIT lets what runs come to its end; TERM and INT end it; USR1 opens the logs anew. */
 static void on_signal(struct signals *signals, int number)
 {
     struct service *s = signals->arg;
     bool graceful = number == SIGQUIT;
 
+    if (number == SIGUSR1) {
+        reopen_logs(s);
+        return;
+    }
     errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIG%s) received, %s", number,
                  sigabbrev_np(number), graceful ? "shutting down" : "exiting");
     if (!s->ending) {
@@ -374,8 +436,9 @@ static bool prepare(struct service *s, const struct bundle_request *request, boo
         return false;
     if (!s->options->quick)
         pid = main_settings_of(s->generation)->pid;
-    return privileges_make_folders(s->generation, error_log_path(s), pid, &s->messages) &&
-           open_error_log(s) && sockets_open(s->generation, test, &s->sockets, &s->messages);
+    struct span file = error_syslog(s) != NULL ? span_of("stderr") : error_log_path(s);
+    return privileges_make_folders(s->generation, file, pid, &s->messages) && open_error_log(s) &&
+           sockets_open(s->generation, test, &s->sockets, &s->messages);
 }
 
 static struct service *service_new(const struct options *o)

@@ -45,7 +45,7 @@ static int use_own_stack(void)
 int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct signals *, int),
                   void *arg)
 {
-    static const int caught[] = { SIGTERM, SIGINT, SIGQUIT };
+    static const int caught[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
     struct sigaction action = { .sa_handler = handle, .sa_flags = SA_ONSTACK | SA_RESTART };
     int ends[2];
 
@@ -79,6 +79,7 @@ void signals_stop(struct signals *s)
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
+    signal(SIGUSR1, SIG_IGN);
     sock_close(&s->sock, false, on_closed);
     close(s->write_end);
     sigaltstack(NULL, &before);

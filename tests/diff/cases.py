@@ -714,3 +714,55 @@ get(packed, "old-allowed", "/1.0/html", GZIP, version="1.0")
 get(packed, "range", "/long.html", GZIP, "Range: bytes=0-9")
 get(packed, "range-plain", "/long.html", "Range: bytes=0-9")
 get(packed, "unchanged", "/long.html", GZIP, "If-Modified-Since: @DATE@")
+
+# the access log: other formats and conditions, what the columns hold in odd cases
+
+logged = setup("logged", """
+log_format odd '$status $body_bytes_sent "$request" len=$request_length done=$request_completion'
+               ' up=$upstream_addr/$upstream_status/$upstream_bytes_received type=$sent_http_content_type'
+               ' uri=$uri args=$args';
+log_format json escape=json '$status $body_bytes_sent {"ua":"$http_user_agent","none":"$http_none","up":"$upstream_status"}';
+log_format raw escape=none '$status $body_bytes_sent $http_user_agent|$http_none|';
+log_format times '$status $body_bytes_sent $upstream_addr $upstream_status';
+upstream several { server @DOWN@; server @DOWN2@ backup; }
+upstream second { server @DOWN@; server @ORIGIN@ backup; }
+server {
+    listen @LISTEN@;
+    root @ROOT@;
+    access_log @LOG@ odd;
+    location /json { access_log @LOG@ json; return 200 x; }
+    location /raw { access_log @LOG@ raw; return 200 x; }
+    location /off { access_log off; return 200 x; }
+    location /twice { access_log @LOG@ raw; access_log @LOG@ json; return 200 x; }
+    location /if { access_log @LOG@ raw if=$arg_log; return 200 x; }
+    location /up/ { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://@ORIGIN@; }
+    location /down/ { access_log @LOG@ times; proxy_pass http://@DOWN@; }
+    location /several/ { access_log @LOG@ times; proxy_pass http://several; }
+    location /second/ { access_log @LOG@ times; proxy_pass http://second; proxy_http_version 1.1; proxy_set_header Connection ""; }
+    location /listed/ { access_log @LOG@ odd; }
+}
+""")
+get(logged, "file", "/file.txt")
+get(logged, "file-head", "/file.txt", method="HEAD")
+get(logged, "missing-head", "/none", method="HEAD")
+get(logged, "index", "/listed/")
+get(logged, "index-with-args", "/?a=b")
+get(logged, "not-modified", "/file.txt", "If-Modified-Since: @DATE@")
+get(logged, "range", "/digits.txt", "Range: bytes=2-4")
+get(logged, "range-none", "/digits.txt", "Range: bytes=50-")
+get(logged, "post", "/file.txt", method="POST", body=b"abc")
+get(logged, "json", "/json", 'User-Agent: "a" \\ \u00e9\t/')
+get(logged, "json-empty", "/json", "User-Agent:")
+get(logged, "raw", "/raw", 'User-Agent: "a" \\ \u00e9')
+add(logged, "two-logs", req("GET", "/twice", "a"), "GET", lines=2)
+for query in ("log=1", "log=0", "log=", "log=00", "log", "x"):
+    add(logged, f"if-{query}", req("GET", f"/if?{query}", "a", "User-Agent: u"), "GET",
+        lines=int(query in ("log=1", "log=00")))
+add(logged, "off", req("GET", "/off", "a"), "GET", lines=0)
+get(logged, "upstream-head", "/up/x", method="HEAD")
+get(logged, "upstream-refused", "/down/x")
+get(logged, "upstream-several", "/several/x")
+get(logged, "upstream-second", "/second/x")
+add(logged, "bad-request", b"GET / HTTP/1.1\r\n\r\n", "GET")
+add(logged, "bad-line", b"NONSENSE\r\n\r\n", "GET")
+silent(logged, "nothing", b"", lines=0)

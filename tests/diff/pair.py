@@ -63,7 +63,8 @@ class Pair:
         texts = {}
         for who, port in self.ports.items():
             text = LOG + TYPES + f"access_log {self.rooms[who]}/diff.log diff;\n" + setup.config
-            for mark, value in {**fixed, "@LISTEN@": f"127.0.0.1:{port}"}.items():
+            for mark, value in {**fixed, "@LISTEN@": f"127.0.0.1:{port}",
+                                "@LOG@": f"{self.rooms[who]}/diff.log"}.items():
                 text = text.replace(mark, value)
             texts[who] = text
         self.nginx = self.proxy = None

@@ -1,5 +1,9 @@
 """Access log, `$decided_by`, error pages, what a reader of the logs sees."""
+import gzip
+import os
 import re
+import signal
+import socket
 
 import pytest
 
@@ -186,3 +190,339 @@ def test_the_clean_exit_is_counted_in_one_line(start, origin, room):
     proxy.stop()
     lines = [l for l in proxy.errors().splitlines() if "[info]" in l and "fiber" in l and "pool" in l]
     assert len(lines) == 1, proxy.errors()[-1000:]
+
+
+def gentle(path):
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_buffered_log_leaves_when_full_and_after_its_time(start, room):
+    proxy = start(f"""
+http {{
+    log_format f '$uri';
+    server {{
+        listen 127.0.0.1:0;
+        location /full {{ access_log {room}/full.log f buffer=12; return 200 "x"; }}
+        location /timed {{ access_log {room}/timed.log f buffer=1m flush=300ms; return 200 "x"; }}
+    }}
+}}
+""")
+    with proxy.connect() as c:
+        c.get("/full")
+        c.get("/full")
+        assert gentle(room / "full.log") == ""
+        c.get("/full")
+        eventually(lambda: gentle(room / "full.log") == "/full\n" * 2, "a full buffer leaves")
+        c.get("/timed")
+        assert gentle(room / "timed.log") == ""
+        eventually(lambda: gentle(room / "timed.log") == "/timed\n", "flush=")
+    proxy.stop()
+    assert gentle(room / "full.log") == "/full\n" * 3
+
+
+def test_a_compressed_log_is_read_by_zcat(start, room):
+    proxy = start(f"""
+http {{
+    log_format f '$uri';
+    access_log {room}/log.gz f gzip=9 flush=50ms;
+    server {{ listen 127.0.0.1:0; return 200 "x"; }}
+}}
+""")
+    with proxy.connect() as c:
+        c.get("/one")
+        eventually(lambda: (room / "log.gz").stat().st_size > 0, "flush=")
+        c.get("/two")
+    proxy.stop()
+    assert gzip.decompress((room / "log.gz").read_bytes()) == b"/one\n/two\n"
+
+
+def test_variables_in_a_path(start, room):
+    (room / "www").mkdir()
+    proxy = start(f"""
+http {{
+    log_format f '$uri';
+    access_log {room}/by/$host-$arg_name.log f;
+    server {{
+        listen 127.0.0.1:0;
+        root {room}/www;
+        location /none/ {{ root {room}/absent; }}
+    }}
+}}
+""")
+    with proxy.connect() as c:
+        for target, host in (("/a?name=x", "A.example"), ("/b?name=y", "b"), ("/c?name=x", "a.example"),
+                             ("/none/x?name=z", "b"), ("/up?name=/../../up", "b")):
+            assert c.get(target, host).status == 404
+    logs = room / "by"
+    eventually(lambda: gentle(logs / "a.example-x.log") == "/a\n/c\n" and gentle(logs / "b-y.log") == "/b\n", "two files")
+    assert sorted(p.name for p in logs.iterdir()) == ["a.example-x.log", "b-y.log"]
+    assert not (room / "up.log").exists()
+    proxy.settle()
+
+
+def test_syslog(start, room):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unix:
+        udp.bind(("127.0.0.1", 0))
+        unix.bind(str(room / "syslog"))
+        (room / "syslog").chmod(0o666)
+        for s in (udp, unix):
+            s.settimeout(5)
+        proxy = start(f"""
+http {{
+    log_format f '$uri $status';
+    server {{
+        listen 127.0.0.1:0;
+        access_log syslog:server=127.0.0.1:{udp.getsockname()[1]},facility=local0,tag=web,severity=warn,nohostname f;
+        access_log syslog:server=unix:{room}/syslog f;
+        return 204;
+    }}
+}}
+""")
+        with proxy.connect() as c:
+            c.get("/x")
+        stamp = rb"[A-Z][a-z]{2} [ 123]\d \d\d:\d\d:\d\d"
+        assert re.fullmatch(rb"<132>" + stamp + rb" web: /x 204", udp.recv(2000))
+        host = socket.gethostname().lower().encode()
+        assert re.fullmatch(rb"<190>" + stamp + b" " + re.escape(host) + rb" bifrons: /x 204", unix.recv(2000))
+
+
+def test_errors_to_syslog(start, room):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        udp.settimeout(5)
+        proxy = start(f"""
+error_log syslog:server=127.0.0.1:{udp.getsockname()[1]},tag=web,nohostname info;
+server {{ listen 127.0.0.1:0; root {room}; }}
+""")
+        with proxy.connect() as c:
+            c.get("/none")
+        got = udp.recv(4000)
+        while b"/none" not in got:
+            got = udp.recv(4000)
+        assert re.match(rb"<187>\w{3} [ \d]\d \d\d:\d\d:\d\d web: \d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[error\] \d+#", got), got
+        assert not got.endswith(b"\n")
+
+
+def test_a_syslog_server_that_is_not_there_costs_no_request(start, room):
+    proxy = start(f"""
+http {{
+    server {{
+        listen 127.0.0.1:0;
+        access_log syslog:server=unix:{room}/none;
+        return 204;
+    }}
+}}
+""")
+    with proxy.connect() as c:
+        for _ in range(20):
+            assert c.get("/x").status == 204
+    proxy.wait_error(r"\[alert\] .*send\(\) to \"syslog:server=unix:.*\" failed, lines lost: 1 \(2: No such file")
+    assert proxy.errors().count("send()") == 1
+    proxy.stop(clean=False)
+
+
+def test_usr1_opens_the_logs_anew(start, room):
+    room.chmod(0o777)  # with the worker's rights
+    proxy = start(f"""
+http {{
+    log_format f '$uri';
+    access_log {room}/access.log f;
+    access_log {room}/buffered.log f buffer=1k;
+    server {{ listen 127.0.0.1:0; return 204; }}
+}}
+""")
+    with proxy.connect() as c:
+        c.get("/old")
+        proxy.wait_access()
+        for name in ("access.log", "buffered.log", "error.log"):
+            os.rename(room / name, room / f"{name}.1")
+        proxy.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: (room / "buffered.log").exists(), "reopened")
+        c.get("/new")
+        assert proxy.wait_access() == ["/new"]
+    old = (room / "error.log.1").read_text()
+    assert re.search(r"\[notice\] .*signal 10 \(SIGUSR1\) received, reopening logs\n.*\[notice\] .*: reopening logs\n", old)
+    assert (room / "error.log").exists() and (room / "access.log.1").read_text() == "/old\n"
+    assert (room / "buffered.log.1").read_text() == "/old\n"
+    proxy.settle()
+    proxy.stop()
+    assert (room / "buffered.log").read_text() == "/new\n"
+
+
+def test_a_standard_log_that_nobody_uses_is_not_opened(start, room):
+    start(f"server {{ listen 127.0.0.1:0; access_log {room}/access.log; return 204; }}")
+    assert not (room / "logs" / "access.log").exists()
+
+
+def test_a_log_that_cannot_be_reopened_stays(start, room):
+    folder = room / "logs"
+    folder.mkdir()
+    proxy = start(f"""
+http {{
+    log_format f '$uri';
+    access_log {folder}/access.log f;
+    server {{ listen 127.0.0.1:0; return 204; }}
+}}
+""")
+    os.rename(folder, room / "moved")
+    proxy.process.send_signal(signal.SIGUSR1)
+    proxy.wait_error(r"\[emerg\] .*open\(\) \".*logs/access.log\" failed \(2: No such file")
+    with proxy.connect() as c:
+        c.get("/x")
+    eventually(lambda: gentle(room / "moved" / "access.log") == "/x\n", "the old descriptor")
+    proxy.stop(clean=False)
+
+
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/stderr", "stderr"])
+def test_our_own_output_is_a_log(start, room, path):
+    proxy = start(f"""
+http {{
+    log_format f 'logged $uri';
+    access_log {path} f;
+    server {{ listen 127.0.0.1:0; return 204; }}
+}}
+""")
+    with proxy.connect() as c:
+        c.get("/x")
+    out = proxy.stdout if path.endswith("stdout") else proxy.stderr
+    eventually(lambda: "logged /x" in out.lines, "a line")
+
+
+def test_a_full_disk_costs_no_request(start, room):
+    proxy = start("""
+http {
+    access_log /dev/full;
+    server { listen 127.0.0.1:0; return 204; }
+}
+""")
+    with proxy.connect() as c:
+        for _ in range(50):
+            assert c.get("/x").status == 204
+    proxy.wait_error(r"\[alert\] .*write\(\) to \"/dev/full\" failed, lines lost: 1 \(28: No space left on device\)")
+    assert proxy.errors().count("/dev/full") <= 2
+    proxy.stop(clean=False)
+
+
+def test_a_pipe_without_a_reader_blocks_nobody(start, room):
+    os.mkfifo(room / "pipe")
+    proxy = start(f"""
+http {{
+    log_format f '$uri';
+    access_log {room}/pipe f;
+    server {{ listen 127.0.0.1:0; return 204; }}
+}}
+""")
+    with proxy.connect() as c:
+        for i in range(100):
+            assert c.get(f"/{i}/{'x' * 2000}").status == 204  # more than a pipe holds
+        reader = os.open(room / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        got = b""
+
+        def whole():
+            nonlocal got
+            try:
+                got += os.read(reader, 1 << 20)
+            except BlockingIOError:
+                pass
+            return got.count(b"\n") == 100
+
+        eventually(whole, "all that waited")
+        os.close(reader)
+        assert [line.split(b"/")[1] for line in got.splitlines()] == [b"%d" % i for i in range(100)]
+
+
+def test_a_client_that_gave_up_is_499(start, origin, room):
+    origin.script = lambda c: (c.read_request(), c.wait_gone())
+    proxy = start(f"""
+http {{
+    log_format f '$status|$bytes_sent|$body_bytes_sent|$upstream_addr|$upstream_status|$upstream_response_time'
+                 '|$request_completion|$request_time';
+    access_log {room}/access.log f;
+    server {{ listen 127.0.0.1:0; location / {{ proxy_pass http://{origin.address}; }} }}
+}}
+""")
+    with proxy.connect() as c:
+        c.send(request("GET", "/"))
+        origin.wait_request()
+    line = proxy.wait_access()[0]
+    assert re.fullmatch(rf"499\|0\|0\|{origin.address}\|-\|\d+\.\d{{3}}\|\|\d+\.\d{{3}}", line), line
+
+
+def test_times_and_statuses_of_several_attempts(start, origin, room):
+    down = f"127.0.0.1:{free_port()}"
+    proxy = start(f"""
+http {{
+    log_format f '$status|$upstream_addr|$upstream_status|$upstream_connect_time|$upstream_header_time'
+                 '|$upstream_response_time|$upstream_bytes_sent';
+    access_log {room}/access.log f;
+    upstream group {{ server {down}; server {origin.address} backup; }}
+    server {{
+        listen 127.0.0.1:0;
+        location / {{ proxy_pass http://group; }}
+        location /down {{ proxy_pass http://{down}; }}
+        location /none {{ return 204; }}
+    }}
+}}
+""")
+    with proxy.connect() as c:
+        for target in ("/", "/down", "/none"):
+            c.get(target)
+    both, refused, none = proxy.wait_access(3)
+    time = r"\d+\.\d{3}"
+    assert re.fullmatch(rf"200\|{down}, {origin.address}\|502, 200\|-, {time}\|-, {time}\|{time}, {time}\|0, [1-9]\d+", both), both
+    assert re.fullmatch(rf"502\|{down}\|502\|-\|-\|{time}\|0", refused), refused
+    assert none == "204|-|-|-|-|-|-"
+
+
+def test_bytes_of_a_chunked_answer(start, origin, room):
+    origin.script = lambda c: (c.read_request(), c.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+                                                        b"0\r\n\r\n"), c.wait_gone())
+    proxy = start(f"""
+http {{
+    log_format f '$bytes_sent $body_bytes_sent $request_length $content_length';
+    access_log {room}/access.log f;
+    server {{ listen 127.0.0.1:0; location / {{ proxy_pass http://{origin.address}; }} }}
+}}
+""")
+    sent = request("POST", "/", "a", "Transfer-Encoding: chunked", "Connection: close") + b"3\r\nabc\r\n0\r\n\r\n"
+    with proxy.connect() as c:
+        c.send(sent)
+        raw = c.take_all()
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b"chunked" in head and body == b"5\r\nhello\r\n0\r\n\r\n"
+    assert proxy.wait_access()[0] == f"{len(raw)} {len(body)} {len(sent)} -"
+
+
+def test_the_bytes_of_a_tunnel(start, origin, room):
+    proxy = start(f"""
+log_format f '$status|$request|$bytes_sent|$body_bytes_sent|$request_time|$upstream_addr';
+forward {{
+    listen 127.0.0.1:0;
+    access_log {room}/access.log f;
+    rule allow to={origin.address} if client 127.0.0.0/8 and address 127.0.0.1 and port {origin.port};
+}}
+""")
+    with proxy.connect() as c:
+        c.send(f"CONNECT {origin.address} HTTP/1.1\r\nHost: {origin.address}\r\n\r\n".encode())
+        head = c.take_until(b"\r\n\r\n")
+        c.send(request("GET", "/", "a", "Connection: close"))
+        body = c.take_all()
+    line = proxy.wait_access()[0]
+    assert re.fullmatch(rf"200\|CONNECT {origin.address} HTTP/1.1\|{len(head) + len(body)}\|{len(body)}\|\d+\.\d{{3}}"
+                        rf"\|{origin.address}", line), line
+
+
+def test_a_head_that_does_not_come_is_408(start, room):
+    proxy = start(f"""
+http {{
+    log_format f '$status|$bytes_sent|$body_bytes_sent|"$request"|$request_length|$upstream_addr';
+    access_log {room}/access.log f;
+    client_header_timeout 200ms;
+    server {{ listen 127.0.0.1:0; return 204; }}
+}}
+""")
+    with proxy.connect() as c:
+        c.send(b"GET / HT")
+        c.take_all()
+    line = proxy.wait_access()[0]
+    assert re.match(r'408\|0\|0\|', line), line

@@ -155,6 +155,30 @@ static void levels_have_nginx_names(void **state)
     assert_false(level_parse(span_of(""), &level));
 }
 
+static char sent[200];
+
+static void note_record(const struct errlog *log, enum level level, struct span record)
+{
+    (void)log;
+    snprintf(sent, sizeof(sent), "%d %.*s", level, (int)record.len, record.at);
+}
+
+static void a_record_that_is_sent_has_no_line_end_and_is_not_written(void **state)
+{
+    int fd = memfd_create("log", MFD_CLOEXEC);
+    struct errlog log = { .fd = fd, .level = LEVEL_ERROR, .send = note_record };
+
+    (void)state;
+    errlog_write(&log, LEVEL_CRIT, 0, 0, "text");
+    assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+    assert_memory_equal(sent, "3 2", 3);
+    assert_string_equal(sent + strlen(sent) - 6, ": text");
+    sent[0] = '\0';
+    errlog_write(&log, LEVEL_WARN, 0, 0, "text");
+    assert_string_equal(sent, "");
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +190,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(until_the_service_is_up_warnings_are_echoed, setup,
                                         teardown),
         cmocka_unit_test(levels_have_nginx_names),
+        cmocka_unit_test(a_record_that_is_sent_has_no_line_end_and_is_not_written),
     };
 
     return cmocka_run_group_tests_name("errlog", tests, NULL, NULL);

@@ -193,7 +193,8 @@ static void a_line_too_long_for_the_buffer_is_lost_alone(void **state)
 {
     struct stage *s = *state;
     int error = 0;
-    struct log_sink *sink = sink_open(&s->worker, span_of(path), &error);
+    struct sink_spec spec = { .path = span_of(path) }, absent = { .path = SPAN("/nonexistent/x") };
+    struct log_sink *sink = sink_open(&s->worker, &spec, &error);
     static char flood[1 << 20];
 
     memset(flood, 'x', sizeof(flood));
@@ -205,10 +206,10 @@ static void a_line_too_long_for_the_buffer_is_lost_alone(void **state)
     sink_line(sink);
     buf_adds(sink_buffer(sink), "after\n");
     sink_line(sink);
-    assert_ptr_equal(sink_open(&s->worker, span_of(path), &error), sink); /* one file, one sink */
+    assert_ptr_equal(sink_open(&s->worker, &spec, &error), sink); /* one file, one sink */
     sinks_flush(&s->worker);
     assert_string_equal(logged(), "before\nafter\n");
-    assert_null(sink_open(&s->worker, span_of("/nonexistent/x"), &error));
+    assert_null(sink_open(&s->worker, &absent, &error));
     assert_int_equal(error, -ENOENT);
 }
 
@@ -219,14 +220,70 @@ static const struct {
     { "log_format f escape=xml x;", "unknown log format escaping \"xml\"" },
     { "log_format f $nosuch;", "unknown \"nosuch\" variable" },
     { "log_format f;", "invalid number of arguments in \"log_format\" directive" },
-    { "server { access_log l combined buffer=1k; }", "\"buffer=1k\" is known, not supported yet" },
+    { "log_format f a; log_format f b;",
+      "duplicate \"log_format\" name \"f\" in /etc/test.conf:1" },
+    { "log_format combined a;", "duplicate \"log_format\" name \"combined\"" },
+    { "server { access_log off combined; }", "invalid parameter \"combined\"" },
     { "server { access_log l combined nonsense; }", "invalid parameter \"nonsense\"" },
-    { "server { access_log syslog:server=x; }",
-      "syslog and variables in a log's path are known, not supported yet" },
-    { "server { access_log l/$host.log; }",
-      "syslog and variables in a log's path are known, not supported yet" },
+    { "server { access_log l combined gzipped; }", "invalid parameter \"gzipped\"" },
+    { "server { access_log l combined buffer=; }", "invalid buffer size \"\"" },
+    { "server { access_log l combined buffer=0; }", "invalid buffer size \"0\"" },
+    { "server { access_log l combined buffer=x; }", "invalid buffer size \"x\"" },
+    { "server { access_log l combined buffer=1k flush=x; }", "invalid flush time \"x\"" },
+    { "server { access_log l combined buffer=1k flush=0; }", "invalid flush time \"0\"" },
+    { "server { access_log l combined gzip=0; }", "invalid compression level \"0\"" },
+    { "server { access_log l combined gzip=10; }", "invalid compression level \"10\"" },
+    { "server { access_log l combined flush=1s; }", "no buffer is defined for access_log \"l\"" },
+    { "server { access_log l combined buffer=1k; access_log l combined buffer=2k; }",
+      "access_log \"l\" already defined with conflicting parameters" },
+    { "server { access_log l combined buffer=1k; access_log l combined gzip; }",
+      "access_log \"l\" already defined with conflicting parameters" },
+    { "server { access_log l/$host combined buffer=1k; }",
+      "buffered logs cannot have variables in name" },
+    { "server { access_log l/$nosuch; }", "unknown \"nosuch\" variable" },
+    { "server { access_log syslog:server=127.0.0.1 combined buffer=1k; }",
+      "logs to syslog cannot be buffered" },
+    { "server { access_log syslog:; }", "unknown syslog parameter \"\"" },
+    { "server { access_log syslog:tag=x; }", "no syslog server specified" },
+    { "server { access_log syslog:server=host.example; }",
+      "expected an address with an optional port, or unix:PATH, in syslog server \"host" },
+    { "server { access_log syslog:server=unix:; }",
+      "no or too long a path in syslog server \"unix:\"" },
+    { "server { access_log syslog:server=[::1],server=[::1]; }", "duplicate syslog \"server\"" },
+    { "server { access_log syslog:server=[::1],facility=x; }", "unknown syslog facility \"x\"" },
+    { "server { access_log syslog:server=[::1],severity=x; }", "unknown syslog severity \"x\"" },
+    { "server { access_log syslog:server=[::1],facility=ftp,facility=ftp; }",
+      "duplicate syslog \"facility\"" },
+    { "server { access_log syslog:server=[::1],severity=info,severity=warn; }",
+      "duplicate syslog \"severity\"" },
+    { "server { access_log syslog:server=[::1],tag=a,tag=b; }", "duplicate syslog \"tag\"" },
+    { "server { access_log syslog:server=[::1],tag=a-b; }",
+      "syslog \"tag\" only allows alphanumeric characters and underscore" },
+    { "server { access_log syslog:server=[::1],tag=012345678901234567890123456789012; }",
+      "syslog tag length exceeds 32" },
+    { "server { access_log syslog:server=[::1],x; }", "unknown syslog parameter \"x\"" },
     { "server { access_log l combined if=$x; }", "unknown \"x\" variable" },
 };
+
+static void what_is_good_is_taken(void **state)
+{
+    static const char *const good[] = {
+        "log_format f escape=none;",
+        "server { access_log l combined gzip flush=1s; access_log l combined gzip flush=1s; }",
+        "server { access_log l combined buffer=1k; } server { listen 81; access_log l; }",
+        "server { access_log syslog:nohostname,server=[::1]:1514,facility=cron,severity=emerg; }",
+        "server { access_log syslog:server=unix:/run/x,tag=01234567890123456789012345678901; }",
+        "server { access_log l-$host-$server_port.log combined if=$arg_a; }",
+        "log_format squid mine;",
+    };
+
+    for (size_t i = 0; i < COUNT(good); i++) {
+        const char *said = stage_load(*state, good[i]);
+
+        if (strstr(said, "emerg") != NULL && strstr(said, "open()") == NULL)
+            fail_msg("%s: %s", good[i], said);
+    }
+}
 
 static void what_cannot_be_logged_is_refused(void **state)
 {
@@ -247,6 +304,7 @@ int main(void)
         LOGGED(the_location_that_answered_logs),
         LOGGED(a_format_may_stand_behind_the_line_that_names_it),
         LOGGED(a_line_too_long_for_the_buffer_is_lost_alone),
+        LOGGED(what_is_good_is_taken),
         LOGGED(what_cannot_be_logged_is_refused),
     };
 

@@ -54,7 +54,7 @@ static const struct {
     { "worker_processes auto;", "[warn] several worker processes" },
     { "worker_processes 0;", "invalid value \"0\"" },
     { "error_log l loud;", "invalid log level \"loud\"" },
-    { "error_log syslog:server=x;", "\"syslog:server=x\" is known, not supported yet" },
+    { "error_log syslog:tag=x;", "no syslog server specified" },
     { "events { worker_connections x; }", "invalid" },
     { "server { user x; }", "\"user\" directive is not allowed here" },
     { "thread_pool x;", "\"thread_pool\" " },

@@ -1,0 +1,160 @@
+/* The syslog of RFC 3164, as NGINX writes it:
+ *
+ *     <190>Nov 25 00:27:49 host tag: text
+ *
+ * Owns nothing: the sink closes. */
+#include "log/syslog.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { SYSLOG_PORT = 514, LOCAL7 = 23, INFO = 6, UNSET = 255, MOST_HEAD = 256 };
+
+static const char *const facilities[] = { "kern",     "user",   "mail",   "daemon", "auth",
+                                          "intern",   "lpr",    "news",   "uucp",   "clock",
+                                          "authpriv", "ftp",    "ntp",    "audit",  "alert",
+                                          "cron",     "local0", "local1", "local2", "local3",
+                                          "local4",   "local5", "local6", "local7", NULL };
+static const char *const severities[] = { "emerg",  "alert", "crit",  "error", "warn",
+                                          "notice", "info",  "debug", NULL };
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+static bool read_name(struct conf_call *call, unsigned word, const char *const *names,
+                      struct span text, unsigned *ret)
+{
+    const char *what = names == facilities ? "facility" : "severity";
+
+    if (*ret != UNSET)
+        return conf_refuse(call, word, "duplicate syslog \"%s\"", what);
+    for (unsigned i = 0; names[i] != NULL; i++) {
+        if (span_is(text, names[i])) {
+            *ret = i;
+            return true;
+        }
+    }
+    return conf_refuse(call, word, "unknown syslog %s \"%.*s\"", what, (int)text.len, text.at);
+}
+
+static bool read_tag(struct conf_call *call, unsigned word, struct span text, struct syslog *s)
+{
+    if (s->tag[0] != '\0')
+        return conf_refuse(call, word, "duplicate syslog \"tag\"");
+    if (text.len >= sizeof(s->tag))
+        return conf_refuse(call, word, "syslog tag length exceeds 32");
+    for (size_t i = 0; i < text.len; i++) {
+        char c = ascii_lower(text.at[i]);
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && c != '_')
+            return conf_refuse(call, word,
+                               "syslog \"tag\" only allows alphanumeric characters and underscore");
+    }
+    memcpy(s->tag, text.at, text.len);
+    return true;
+}
+
+static bool read_server(struct conf_call *call, unsigned word, struct span text, struct syslog *s)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    struct address address;
+
+    if (s->address_length > 0)
+        return conf_refuse(call, word, "duplicate syslog \"server\"");
+    if (span_starts(text, "unix:")) {
+        if (text.len == 5 || !span_to_cstr(span_from(text, 5), sizeof(un.sun_path), un.sun_path))
+            return conf_refuse(call, word, "no or too long a path in syslog server \"%.*s\"",
+                               (int)text.len, text.at);
+        memcpy(&s->address, &un, sizeof(un));
+        s->address_length = sizeof(un);
+        return true;
+    }
+    if (!address_parse(text, SYSLOG_PORT, &address))
+        return conf_refuse(call, word,
+                           "expected an address with an optional port, or unix:PATH, in syslog "
+                           "server \"%.*s\"",
+                           (int)text.len, text.at);
+    s->address_length = address_to_sockaddr(&address, &s->address);
+    return true;
+}
+
+static bool read_part(struct conf_call *call, unsigned word, struct span part, struct syslog *s)
+{
+    if (span_starts(part, "server="))
+        return read_server(call, word, span_from(part, 7), s);
+    if (span_starts(part, "facility="))
+        return read_name(call, word, facilities, span_from(part, 9), &s->facility);
+    if (span_starts(part, "severity="))
+        return read_name(call, word, severities, span_from(part, 9), &s->severity);
+    if (span_starts(part, "tag="))
+        return read_tag(call, word, span_from(part, 4), s);
+    if (span_is(part, "nohostname")) {
+        s->without_host = true;
+        return true;
+    }
+    return conf_refuse(call, word, "unknown syslog parameter \"%.*s\"", (int)part.len, part.at);
+}
+
+bool syslog_read(struct conf_call *call, unsigned word, struct syslog *ret)
+{
+    struct span rest = span_from(conf_word(call, word), strlen("syslog:")), part, tail;
+    struct syslog s = { .facility = UNSET, .severity = UNSET };
+
+    while (span_cut(rest, ',', &part, &tail)) {
+        if (!read_part(call, word, part, &s))
+            return false;
+        rest = tail;
+    }
+    if (!read_part(call, word, rest, &s))
+        return false;
+    if (s.address_length == 0)
+        return conf_refuse(call, word, "no syslog server specified");
+    if (s.facility == UNSET)
+        s.facility = LOCAL7;
+    if (s.severity == UNSET)
+        s.severity = INFO;
+    if (s.tag[0] == '\0')
+        memcpy(s.tag, "bifrons", sizeof("bifrons"));
+    *ret = s;
+    return true;
+}
+
+/* --- sending -------------------------------------------------------------------------------- */
+
+int syslog_open(const struct syslog *to)
+{
+    int fd = socket(to->address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* Of `24/Nov/2026:20:36:27 +0000` the parts that RFC 3164 wants. */
+static int print_head(const struct syslog *to, const char *local_time, char head[MOST_HEAD])
+{
+    char host[65] = "";
+
+    if (!to->without_host && gethostname(host, sizeof(host) - 1) < 0)
+        host[0] = '\0';
+    for (char *p = host; *p != '\0'; p++)
+        *p = ascii_lower(*p);
+    return snprintf(head, MOST_HEAD, "<%u>%.3s %c%c %.8s %s%s%s: ", to->facility * 8 + to->severity,
+                    local_time + 3, local_time[0] == '0' ? ' ' : local_time[0], local_time[1],
+                    local_time + 12, host, host[0] != '\0' ? " " : "", to->tag);
+}
+
+/* Not connected: a server that was started anew is found again, and a refusal of one record does
+ * not cost the next. */
+int syslog_send(int fd, const struct syslog *to, const char *local_time, struct span text)
+{
+    char head[MOST_HEAD];
+    size_t len = (size_t)print_head(to, local_time, head);
+    struct iovec parts[] = { { head, len }, { (char *)(uintptr_t)text.at, text.len } };
+    struct msghdr message = { .msg_name = (void *)(uintptr_t)&to->address,
+                              .msg_namelen = to->address_length,
+                              .msg_iov = parts,
+                              .msg_iovlen = COUNT(parts) };
+
+    return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
