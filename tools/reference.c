@@ -80,6 +80,8 @@ static void add_choices(const struct directive *d, struct buf *out)
 {
     for (const struct conf_name *n = d->extra; n->name != NULL; n++)
         buf_addf(out, "%s%s", n == d->extra ? " " : " | ", n->name);
+    if (d->max_args > 1)
+        buf_adds(out, " ...");
 }
 
 static void add_words(const struct directive *d, struct buf *out)
@@ -98,7 +100,7 @@ static void add_form(const struct directive *d, struct buf *out)
     const char *value = value_of(d);
 
     buf_addf(out, "`%s", d->name);
-    if (d->type == &conf_choice)
+    if (d->type == &conf_choice || d->type == &conf_choices)
         add_choices(d, out);
     else if (value != NULL && d->max_args < 3)
         buf_addf(out, " %s", value);

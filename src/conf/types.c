@@ -205,10 +205,17 @@ static bool set_path(struct conf_call *call, void *field)
     return true;
 }
 
-static void hint_at_name(struct conf_call *call, const struct conf_name *names, struct span value)
+/* The name that word `word` is. NULL: refused. */
+static const struct conf_name *read_name(struct conf_call *call, unsigned word)
 {
-    struct span all[32];
+    const struct conf_name *names = call->row->extra;
+    struct span value = conf_word(call, word), all[32];
     size_t count = 0;
+
+    for (const struct conf_name *n = names; n->name != NULL; n++)
+        if (span_is_caseless(value, n->name))
+            return n;
+    conf_refuse(call, word, "invalid value \"%.*s\"", (int)value.len, value.at);
 
     while (count < COUNT(all) && names[count].name != NULL) {
         all[count] = span_of(names[count].name);
@@ -217,21 +224,32 @@ static void hint_at_name(struct conf_call *call, const struct conf_name *names, 
     struct span near = conf_nearest(value, all, count);
     if (near.len > 0)
         conf_hint(call->conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
+    return NULL;
 }
 
 static bool set_choice(struct conf_call *call, void *field)
 {
-    const struct conf_name *names = call->row->extra;
-    struct span value = value_of(call);
+    const struct conf_name *name = read_name(call, 1);
 
-    for (const struct conf_name *n = names; n->name != NULL; n++)
-        if (span_is_caseless(value, n->name)) {
-            *(unsigned *)field = n->value;
-            return true;
-        }
-    conf_refuse(call, 1, "invalid value \"%.*s\"", (int)value.len, value.at);
-    hint_at_name(call, names, value);
-    return false;
+    if (name != NULL)
+        *(unsigned *)field = name->value;
+    return name != NULL;
+}
+
+static bool set_choices(struct conf_call *call, void *field)
+{
+    unsigned *bits = field;
+
+    for (unsigned i = 1; i < conf_count(call); i++) {
+        const struct conf_name *name = read_name(call, i);
+
+        if (name == NULL)
+            return false;
+        if (*bits & name->value)
+            conf_warn(call, i, "duplicate value \"%s\"", name->name);
+        *bits |= name->value;
+    }
+    return true;
 }
 
 /* All of them together: who uses them counts in 32 bits. */
@@ -318,6 +336,9 @@ const struct conf_type conf_seconds = { .set = set_seconds,
 const struct conf_type conf_text = { .set = set_text, .size = sizeof(struct span) };
 const struct conf_type conf_path = { .set = set_path, .size = sizeof(struct span) };
 const struct conf_type conf_choice = { .set = set_choice, .size = sizeof(unsigned) };
+const struct conf_type conf_choices = { .set = set_choices,
+                                        .size = sizeof(unsigned),
+                                        .many = true };
 const struct conf_type conf_buffers = { .set = set_buffers,
                                         .size = sizeof(struct conf_buffers),
                                         .print = print_buffers };

@@ -13,6 +13,8 @@ extern const struct conf_type conf_seconds; /* uint64_t milliseconds; with `y M`
 extern const struct conf_type conf_text;    /* struct span */
 extern const struct conf_type conf_path;    /* struct span: made absolute by the prefix */
 extern const struct conf_type conf_choice;  /* unsigned; extra: conf_names, a NULL name ends them */
+extern const struct conf_type
+    conf_choices; /* unsigned: bits of each word, together; extra: as above */
 extern const struct conf_type conf_buffers; /* struct conf_buffers: number and size */
 extern const struct conf_type conf_nothing; /* no effect: warns once for each name; no field */
 
@@ -22,7 +24,7 @@ struct conf_range {
 
 struct conf_name {
     const char *name;
-    unsigned value;
+    unsigned value; /* of conf_choices: a bit */
 };
 
 struct conf_buffers {

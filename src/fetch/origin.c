@@ -109,8 +109,11 @@ struct tries {
 static bool may_try_next(const struct origin *o, const struct tries *tries, unsigned reason,
                          bool sent)
 {
-    return o->pick.upstream != NULL && tries->left > 0 && (o->conf->next_upstream & reason) != 0 &&
-           exchange_now(o->source.x) < tries->until && may_repeat(o, sent);
+    unsigned listed = o->conf->next_upstream;
+
+    return o->pick.upstream != NULL && tries->left > 0 && !(listed & NEXT_OFF) &&
+           (listed & reason) != 0 && exchange_now(o->source.x) < tries->until &&
+           may_repeat(o, sent);
 }
 
 static struct tries first_tries(const struct origin *o)

@@ -141,27 +141,9 @@ static const struct conf_name next_names[] = {
     { "http_404", NEXT_404 },
     { "http_429", NEXT_429 },
     { "non_idempotent", NEXT_NON_IDEMPOTENT },
-    { "off", 0 },
+    { "off", NEXT_OFF },
     {},
 };
-
-static bool set_next(struct conf_call *call, void *field)
-{
-    unsigned flags = 0;
-
-    for (unsigned i = 1; i < conf_count(call); i++) {
-        const struct conf_name *n = next_names;
-
-        while (n->name != NULL && !span_is(conf_word(call, i), n->name))
-            n++;
-        if (n->name == NULL)
-            return conf_refuse(call, i, "invalid value \"%s\"",
-                               arena_cstr(conf_arena(call), conf_word(call, i)));
-        flags |= n->value;
-    }
-    *(unsigned *)field = flags;
-    return true;
-}
 
 /* proxy_keepalive N|off */
 static bool set_keepalive(struct conf_call *call, void *field)
@@ -220,7 +202,6 @@ static const struct conf_type header_line = { .set = set_header,
 static const struct conf_type name_line = { .set = set_name,
                                             .size = sizeof(struct conf_list),
                                             .many = true };
-static const struct conf_type next_type = { .set = set_next, .size = sizeof(unsigned) };
 static const struct conf_type keepalive_type = { .set = set_keepalive, .size = sizeof(uint64_t) };
 static const struct conf_type redirect_type = { .set = set_redirect,
                                                 .size = sizeof(struct proxy_redirects) };
@@ -269,8 +250,8 @@ static const struct directive directives[] = {
       "off", WHOLE, "go on with an upstream when the client has gone", 0, NULL },
     { "proxy_http_version", ANYWHERE, 1, 1, &conf_choice, FIELD(http_version), "1.1", WHOLE,
       "spoken with upstreams", 0, versions },
-    { "proxy_next_upstream", SERVERS, 1, ANY_ARGS, &next_type, FIELD(next_upstream),
-      "error timeout", WHOLE, "when the next upstream is asked", 0, NULL },
+    { "proxy_next_upstream", SERVERS, 1, ANY_ARGS, &conf_choices, FIELD(next_upstream),
+      "error timeout", WHOLE, "when the next upstream is asked", 0, next_names },
     { "proxy_next_upstream_tries", SERVERS, 1, 1, &conf_number, FIELD(next_upstream_tries), "0",
       WHOLE, "most upstreams that are asked; 0: all", 0, NULL },
     { "proxy_next_upstream_timeout", SERVERS, 1, 1, &conf_time, FIELD(next_upstream_timeout), "0",

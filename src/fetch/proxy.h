@@ -20,7 +20,8 @@ enum next_upstream { /* proxy_next_upstream */
                      NEXT_403 = 1 << 7,
                      NEXT_404 = 1 << 8,
                      NEXT_429 = 1 << 9,
-                     NEXT_NON_IDEMPOTENT = 1 << 10
+                     NEXT_NON_IDEMPOTENT = 1 << 10,
+                     NEXT_OFF = 1 << 11 /* whatever stands beside it */
 };
 
 struct proxy_header { /* proxy_set_header NAME VALUE */

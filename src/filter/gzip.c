@@ -248,36 +248,8 @@ static const struct conf_name proxied_names[] = {
     { "no-cache", PROXIED_NO_CACHE }, { "no-store", PROXIED_NO_STORE },
     { "private", PROXIED_PRIVATE },   { "no_last_modified", PROXIED_NO_LAST_MODIFIED },
     { "no_etag", PROXIED_NO_ETAG },   { "auth", PROXIED_AUTH },
-    { "any", PROXIED_ANY },
+    { "any", PROXIED_ANY },           {},
 };
-
-static bool add_proxied(struct conf_call *call, unsigned word, unsigned *proxied)
-{
-    struct span value = conf_word(call, word), names[COUNT(proxied_names)];
-
-    for (size_t i = 0; i < COUNT(proxied_names); i++) {
-        names[i] = span_of(proxied_names[i].name);
-        if (!span_same_caseless(value, names[i]))
-            continue;
-        if (*proxied & proxied_names[i].value)
-            conf_warn(call, word, "duplicate value \"%.*s\"", (int)value.len, value.at);
-        *proxied |= proxied_names[i].value;
-        return true;
-    }
-    conf_refuse(call, word, "invalid value \"%.*s\"", (int)value.len, value.at);
-    struct span near = conf_nearest(value, names, COUNT(names));
-    if (near.len > 0)
-        conf_hint(call->conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
-    return false;
-}
-
-static bool set_proxied(struct conf_call *call, void *field)
-{
-    for (unsigned i = 1; i < conf_count(call); i++)
-        if (!add_proxied(call, i, field))
-            return false;
-    return true;
-}
 
 static bool set_disable(struct conf_call *call, void *field)
 {
@@ -291,9 +263,6 @@ static bool set_disable(struct conf_call *call, void *field)
     return true;
 }
 
-static const struct conf_type proxied_type = { .set = set_proxied,
-                                               .size = sizeof(unsigned),
-                                               .many = true };
 static const struct conf_type disable_type = { .set = set_disable,
                                                .size = sizeof(bool),
                                                .many = true };
@@ -314,8 +283,8 @@ static const struct directive directives[] = {
       "media types to compress beside text/html; *: all", 0, NULL },
     { "gzip_vary", ANYWHERE, 1, 1, &conf_flag, FIELD(client.vary), "off", WHOLE,
       "tell caches by Vary that the answer depends on Accept-Encoding", 0, NULL },
-    { "gzip_proxied", ANYWHERE, 1, ANY_ARGS, &proxied_type, FIELD(proxied), "off", WHOLE,
-      "which answers to compress for requests that came through a proxy (Via)", 0, NULL },
+    { "gzip_proxied", ANYWHERE, 1, ANY_ARGS, &conf_choices, FIELD(proxied), "off", WHOLE,
+      "which answers to compress for requests that came through a proxy (Via)", 0, proxied_names },
     { "gzip_http_version", ANYWHERE, 1, 1, &conf_choice, FIELD(http_version), "1.1", WHOLE,
       "the least version of a request whose answer is compressed", 0, versions },
     { "gzip_disable", ANYWHERE, 1, ANY_ARGS, &disable_type, FIELD(client.msie6), NULL, WHOLE,

@@ -54,28 +54,17 @@ static bool set_key(struct conf_call *call, void *field)
 }
 
 static const struct conf_name protocol_names[] = {
-    { "TLSv1", TLS_1_0 },   { "TLSv1.0", TLS_1_0 }, { "TLSv1.1", TLS_1_1 }, { "TLSv1.2", TLS_1_2 },
-    { "TLSv1.3", TLS_1_3 }, { "SSLv2", 0 },         { "SSLv3", 0 },         {},
+    { "TLSv1", TLS_1_0 },   { "TLSv1.1", TLS_1_1 }, { "TLSv1.2", TLS_1_2 },
+    { "TLSv1.3", TLS_1_3 }, { "TLSv1.0", TLS_1_0 }, {},
 };
 
 static bool set_protocols(struct conf_call *call, void *field)
 {
-    unsigned protocols = 0;
-
-    for (unsigned i = 1; i < conf_count(call); i++) {
-        const struct conf_name *n = protocol_names;
-
-        while (n->name != NULL && !span_is(conf_word(call, i), n->name))
-            n++;
-        if (n->name == NULL)
-            return conf_refuse(call, i, "invalid value \"%s\"",
+    for (unsigned i = 1; i < conf_count(call); i++)
+        if (span_starts_caseless(conf_word(call, i), "SSLv"))
+            return conf_refuse(call, i, "\"%s\" is broken and not supported",
                                arena_cstr(conf_arena(call), conf_word(call, i)));
-        if (n->value == 0)
-            return conf_refuse(call, i, "\"%s\" is broken and not supported", n->name);
-        protocols |= n->value;
-    }
-    *(unsigned *)field = protocols;
-    return true;
+    return conf_choices.set(call, field);
 }
 
 static bool set_prefer(struct conf_call *call, void *field)
@@ -95,7 +84,9 @@ static bool set_prefer(struct conf_call *call, void *field)
 static const struct conf_type chain_type = { .set = set_certificate,
                                              .size = sizeof(struct ssl_file) };
 static const struct conf_type key_type = { .set = set_key, .size = sizeof(struct ssl_file) };
-static const struct conf_type protocols_type = { .set = set_protocols, .size = sizeof(unsigned) };
+static const struct conf_type protocols_type = { .set = set_protocols,
+                                                 .size = sizeof(unsigned),
+                                                 .many = true };
 static const struct conf_type prefer_type = { .set = set_prefer, .size = sizeof(struct ssl_order) };
 
 #define FIELD(name) offsetof(struct ssl_settings, name)
@@ -107,7 +98,7 @@ static const struct directive directives[] = {
     { "ssl_certificate_key", SERVERS, 1, 1, &key_type, FIELD(key), NULL, WHOLE, "its private key",
       0, NULL },
     { "ssl_protocols", SERVERS, 1, ANY_ARGS, &protocols_type, FIELD(protocols), "TLSv1.2 TLSv1.3",
-      WHOLE, "versions of TLS", 0, NULL },
+      WHOLE, "versions of TLS", 0, protocol_names },
     { "ssl_ciphers", SERVERS, 1, 1, &conf_text, FIELD(ciphers), "HIGH:!aNULL:!MD5", WHOLE,
       "ciphers for TLS up to 1.2, as OpenSSL writes them", 0, NULL },
     { "ssl_prefer_server_ciphers", SERVERS, 1, 1, &prefer_type, FIELD(prefer), NULL, WHOLE,

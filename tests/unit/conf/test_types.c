@@ -7,7 +7,7 @@ struct all {
     bool flag;
     uint64_t number, bounded, least, size, offset, time, seconds;
     struct span text, path;
-    unsigned choice;
+    unsigned choice, choices;
     struct conf_buffers buffers;
 };
 
@@ -17,25 +17,21 @@ static const struct conf_name names[] = {
     { "off", 0 }, { "optional", 1 }, { "on", 2 }, { NULL, 0 }
 };
 
+static const struct conf_name bits[] = { { "off", 1 }, { "error", 2 }, { "timeout", 4 }, {} };
+
 #define ROW(name, type, extra)                                                                     \
     {                                                                                              \
 #        name, CTX_MAIN, 1, 2, &conf_##type, offsetof(struct all, name), NULL, WHOLE, "", 0, extra \
     }
 
 static const struct directive rows[] = {
-    ROW(flag, flag, NULL),
-    ROW(number, number, NULL),
-    ROW(bounded, number, &bounds),
-    ROW(least, number, &at_least),
-    ROW(size, size, NULL),
-    ROW(offset, offset, NULL),
-    ROW(time, time, NULL),
-    ROW(seconds, seconds, NULL),
-    ROW(text, text, NULL),
-    ROW(path, path, NULL),
-    ROW(choice, choice, names),
-    ROW(buffers, buffers, NULL),
-    {},
+    ROW(flag, flag, NULL),         ROW(number, number, NULL),
+    ROW(bounded, number, &bounds), ROW(least, number, &at_least),
+    ROW(size, size, NULL),         ROW(offset, offset, NULL),
+    ROW(time, time, NULL),         ROW(seconds, seconds, NULL),
+    ROW(text, text, NULL),         ROW(path, path, NULL),
+    ROW(choice, choice, names),    ROW(choices, choices, bits),
+    ROW(buffers, buffers, NULL),   {},
 };
 
 static const struct conf_module module = { "all", rows, sizeof(struct all), NULL, NULL };
@@ -206,6 +202,16 @@ static void an_absolute_path_stays(void **state)
     assert_true(span_is(a->path, "/var/x"));
 }
 
+static void choices_add_up_over_words_and_lines(void **state)
+{
+    struct all *a = good(*state, "choices Error; choices timeout;");
+
+    assert_int_equal(a->choices, 6);
+    a = good(*state, "choices error timeout; choices ERROR;");
+    assert_int_equal(a->choices, 6);
+    assert_string_equal(fake_said(*state), "1:32 duplicate value \"error\"\n");
+}
+
 static const struct {
     const char *in, *want;
 } bad[] = {
@@ -223,6 +229,7 @@ static const struct {
     { "time 1M;", "1:6 \"time\" directive invalid value\n" },
     { "seconds 1ms;", "1:9 \"seconds\" directive invalid value\n" },
     { "choice optoinal;", "1:8 invalid value \"optoinal\" [did you mean \"optional\"?]\n" },
+    { "choices error timout;", "1:15 invalid value \"timout\" [did you mean \"timeout\"?]\n" },
     { "choice nothing;", "1:8 invalid value \"nothing\"\n" },
     { "buffers 0 8k;", "1:9 \"buffers\" directive invalid value\n" },
     { "buffers 4 0;", "1:11 \"buffers\" directive invalid value\n" },
@@ -283,6 +290,7 @@ int main(void)
         cmocka_unit_test(numbers_have_a_maximum),
         TEST(good_values_arrive),
         TEST(an_absolute_path_stays),
+        TEST(choices_add_up_over_words_and_lines),
         TEST(bad_values_are_told_in_nginx_words),
         cmocka_unit_test(what_is_printed_reads_the_same),
     };

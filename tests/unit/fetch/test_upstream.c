@@ -140,6 +140,8 @@ static const struct {
     { "a status that is listed", "proxy_next_upstream http_503;", false, false, bad,
       "127.0.0.1:1, 127.0.0.1:2|503, 200|0, 2|yes\n" },
     { "off", "proxy_next_upstream off;", false, true, NULL, "127.0.0.1:1|502|0|-\n" },
+    { "off beats what stands beside it", "proxy_next_upstream error off;", false, true, NULL,
+      "127.0.0.1:1|502|0|-\n" },
     { "one try", "proxy_next_upstream_tries 1;", false, true, NULL, "127.0.0.1:1|502|0|-\n" },
     { "an unreadable answer", "", false, false, "nonsense\r\n\r\n", "127.0.0.1:1|502|0|-\n" },
     { "an unreadable answer, listed", "proxy_next_upstream invalid_header;", false, false,
