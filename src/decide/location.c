@@ -23,56 +23,18 @@ struct location_settings {
 
 /* --- reading a line ------------------------------------------------------------------------- */
 
-/* `location MODIFIER NAME`. */
-static bool read_modifier(struct conf_call *call, struct location *ret, bool *ret_caseless)
-{
-    struct span modifier = conf_word(call, 1);
-
-    ret->path = conf_word(call, 2);
-    *ret_caseless = span_is(modifier, "~*");
-    if (span_is(modifier, "="))
-        ret->kind = LOCATION_EXACT;
-    else if (span_is(modifier, "^~"))
-        ret->kind = LOCATION_CARET;
-    else if (*ret_caseless || span_is(modifier, "~"))
-        ret->kind = LOCATION_EXPRESSION;
-    else
-        return conf_refuse(call, 1, "invalid location modifier \"%.*s\"", (int)modifier.len,
-                           modifier.at);
-    return true;
-}
-
-/* `location NAME`: a modifier may stand right before it. */
-static void read_name(struct span word, struct location *ret, bool *ret_caseless)
-{
-    ret->path = word;
-    *ret_caseless = span_starts(word, "~*");
-    if (span_starts(word, "=")) {
-        ret->kind = LOCATION_EXACT;
-        ret->path = span_from(word, 1);
-    } else if (span_starts(word, "^~")) {
-        ret->kind = LOCATION_CARET;
-        ret->path = span_from(word, 2);
-    } else if (span_starts(word, "~")) {
-        ret->kind = LOCATION_EXPRESSION;
-        ret->path = span_from(word, *ret_caseless ? 2 : 1);
-    } else if (span_starts(word, "@")) {
-        ret->kind = LOCATION_NAMED;
-    }
-}
-
 static bool read_line(struct conf_call *call, struct location *ret)
 {
-    bool caseless = false;
+    struct location_line line;
 
-    if (conf_count(call) == 2)
-        read_name(conf_word(call, 1), ret, &caseless);
-    else if (!read_modifier(call, ret, &caseless))
-        return false;
-    ret->path = (struct span){ arena_cstr(conf_arena(call), ret->path), ret->path.len };
+    if (!location_line_read(call->node, &line))
+        return conf_refuse(call, 1, "invalid location modifier \"%s\"",
+                           arena_cstr(conf_arena(call), conf_word(call, 1)));
+    ret->kind = line.kind;
+    ret->path = (struct span){ arena_cstr(conf_arena(call), line.path), line.path.len };
     if (ret->kind != LOCATION_EXPRESSION)
         return true;
-    ret->expression = expression_new(call, conf_count(call) - 1, ret->path, caseless);
+    ret->expression = expression_new(call, conf_count(call) - 1, ret->path, line.caseless);
     return ret->expression != NULL;
 }
 

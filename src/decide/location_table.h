@@ -1,18 +1,10 @@
 #ifndef DECIDE_LOCATION_TABLE_H
 #define DECIDE_LOCATION_TABLE_H
 
-#include "conf/call.h"
 #include "exchange/expression.h"
+#include "exchange/location_line.h"
 
 /* Locations by path, sorted: for decide/location.c. */
-
-enum location_kind {
-    LOCATION_PREFIX,
-    LOCATION_CARET, /* `^~`: a prefix that asks no expression */
-    LOCATION_EXACT,
-    LOCATION_EXPRESSION,
-    LOCATION_NAMED
-};
 
 struct location {
     struct span path; /* of an expression: its text; ended by a zero */

@@ -50,4 +50,10 @@ struct source_ops {
     enum after (*takeover)(struct source *s);
 };
 
+/* The first of `length` > 0 bytes of a file from `offset`, read into *block, which is taken if
+ * NULL and stays the caller's. Not IO_OK: x->fault is set, and why was said; a file that became
+ * shorter cuts the answer. */
+enum io source_read_file(struct exchange *x, const struct part *file, struct block **block,
+                         struct span *ret);
+
 #endif

@@ -65,30 +65,17 @@ static enum io file_head(struct source *s)
     return IO_OK;
 }
 
-/* Never by mapping or blocking longer than a page takes; a file that shrank cuts the answer. */
 static enum io read_memory(struct file_source *f, struct part *ret)
 {
-    struct exchange *x = f->source.x;
+    struct part piece = { .kind = PART_FILE, .file = f->fd, .offset = f->at, .length = f->left };
+    struct span bytes;
+    enum io io = source_read_file(f->source.x, &piece, &f->block, &bytes);
 
-    if (f->block == NULL)
-        f->block = block_get(&x->worker->loop->blocks);
-    if (f->block == NULL) {
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
-        return IO_FAILED;
-    }
-    size_t want = f->left < BLOCK_SIZE ? (size_t)f->left : BLOCK_SIZE;
-    ssize_t got = pread(f->fd, f->block->data, want, (off_t)f->at);
-    if (got <= 0) {
-        exchange_log(x, LEVEL_ERROR, got < 0 ? errno : 0,
-                     "a file became shorter while it was sent");
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
-        return IO_FAILED;
-    }
-    f->at += (uint64_t)got;
-    f->left -= (uint64_t)got;
-    *ret = (struct part){ .kind = PART_MEMORY,
-                          .last = f->left == 0,
-                          .bytes = { f->block->data, (size_t)got } };
+    if (io != IO_OK)
+        return io;
+    f->at += bytes.len;
+    f->left -= bytes.len;
+    *ret = (struct part){ .kind = PART_MEMORY, .last = f->left == 0, .bytes = bytes };
     return IO_OK;
 }
 

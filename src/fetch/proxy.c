@@ -3,6 +3,7 @@
 #include "fetch/proxy.h"
 
 #include "exchange/core.h"
+#include "exchange/location_line.h"
 #include "fetch/buffering.h"
 #include "fetch/origin.h"
 
@@ -48,30 +49,21 @@ static bool split_url(struct conf_call *call, struct span url, struct proxy_targ
     return true;
 }
 
-/* Which location the URI part replaces is known by the words of the location's own line. */
+/* The URI part replaces the path of the location; where that is no path, there can be none. */
 static bool note_location(struct conf_call *call, struct proxy_target *t)
 {
-    const struct conf_node *node = call->block->node;
-    struct span path = node->words[node->count - 1].text;
+    struct location_line line = {};
 
-    if (span_starts(node->words[1].text, "~") ||
-        (node->count == 2 && span_starts(path, "@"))) /* no path is its name */
+    location_line_read(call->block->node, &line); /* what is wrong there is said there */
+    if (line.kind == LOCATION_EXPRESSION || line.kind == LOCATION_NAMED)
         return t->uri.len == 0 ||
                conf_refuse(call, 1,
                            "\"proxy_pass\" cannot have URI part in location given by regular "
                            "expression, or inside named location, or inside \"if\" statement, or "
                            "inside \"limit_except\" block");
-
-    if (node->count == 3 && span_is(node->words[1].text, "="))
-        t->exact = true;
-    if (node->count == 2 && span_starts(path, "=")) {
-        t->exact = true;
-        path = span_from(path, 1);
-    } else if (node->count == 2 && span_starts(path, "^~")) {
-        path = span_from(path, 2);
-    }
-    t->location = arena_copy(conf_arena(call), path);
-    call->block->slash_redirect = span_ends(path, "/");
+    t->exact = line.kind == LOCATION_EXACT;
+    t->location = arena_copy(conf_arena(call), line.path);
+    call->block->slash_redirect = span_ends(line.path, "/");
     return true;
 }
 

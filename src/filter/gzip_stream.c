@@ -1,7 +1,9 @@
 /* The compressor of answers.
  *
- *     RUNNING <--> FLUSHING     while the inner source would wait: what was given to us leaves
- * first, |                      so events arrive one by one FINISHING --> ENDED
+ *     RUNNING -> FINISHING -> ENDED
+ *       ^ |
+ *       | v   while the inner source would wait: what was given to us leaves first,
+ *     FLUSHING                                            so events arrive one by one
  *
  * A stream takes 268 KiB of zlib's at most, less for short answers, and a block for what comes out;
  * all of it is charged to the worker. A piece of a file is read here: the kernel cannot compress
@@ -12,8 +14,6 @@
 #include "base/link.h"
 #include "exchange/exchange.h"
 
-#include <errno.h>
-#include <unistd.h>
 #include <zlib.h>
 
 /* IN_A_TURN: what is compressed before others may run: 10 ms at the slowest level. */
@@ -90,30 +90,22 @@ static bool begin(struct gzip_stream *g, unsigned level, uint64_t length)
 
 /* --- input ---------------------------------------------------------------------------------- */
 
-/* The next bytes of a piece of a file; one that became shorter cuts the answer. */
-static enum io read_file(struct gzip_stream *g)
+static void give_to_zlib(struct gzip_stream *g, struct span bytes)
 {
-    struct exchange *x = g->source.x;
-    struct part *p = &g->part;
+    g->zlib.next_in = (unsigned char *)bytes.at;
+    g->zlib.avail_in = (unsigned)bytes.len;
+}
 
-    if (g->file == NULL)
-        g->file = block_get(&x->worker->loop->blocks);
-    if (g->file == NULL) {
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
-        return IO_FAILED;
-    }
-    size_t want = p->length < AT_ONCE ? (size_t)p->length : AT_ONCE;
-    ssize_t got = pread(p->file, g->file->data, want, (off_t)p->offset);
-    if (got <= 0) {
-        exchange_log(x, LEVEL_ERROR, got < 0 ? errno : 0,
-                     "a file became shorter while it was sent");
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
-        return IO_FAILED;
-    }
-    p->offset += (uint64_t)got;
-    p->length -= (uint64_t)got;
-    g->zlib.next_in = (unsigned char *)g->file->data;
-    g->zlib.avail_in = (unsigned)got;
+static enum io take_file(struct gzip_stream *g)
+{
+    struct span bytes;
+    enum io io = source_read_file(g->source.x, &g->part, &g->file, &bytes);
+
+    if (io != IO_OK)
+        return io;
+    g->part.offset += bytes.len;
+    g->part.length -= bytes.len;
+    give_to_zlib(g, bytes);
     return IO_OK;
 }
 
@@ -121,8 +113,7 @@ static void take_memory(struct gzip_stream *g)
 {
     struct span bytes = span_first(g->part.bytes, AT_ONCE);
 
-    g->zlib.next_in = (unsigned char *)bytes.at;
-    g->zlib.avail_in = (unsigned)bytes.len;
+    give_to_zlib(g, bytes);
     g->part.bytes = span_from(g->part.bytes, bytes.len);
 }
 
@@ -153,7 +144,7 @@ static enum io take_input(struct gzip_stream *g)
             return io;
     }
     if (g->part.kind == PART_FILE)
-        return read_file(g);
+        return take_file(g);
     take_memory(g);
     return IO_OK;
 }

@@ -2,8 +2,8 @@
  * way there is, through a bundle; an exchange to be asked step by step; and clients that speak over
  * the fake loop.
  *
- *     stage_open -> stage_load(text) -> stage_exchange ... | stage_serve -> stage_ask ... ->
- * stage_close */
+ *     stage_open -> stage_load(text) -> stage_exchange ...          -> stage_close
+ *                                    -> stage_serve -> stage_ask ... -> */
 #ifndef TESTS_UNIT_SUPPORT_H
 #define TESTS_UNIT_SUPPORT_H
 
@@ -243,9 +243,7 @@ static inline const char *stage_log(struct stage *s)
     return s->text;
 }
 
-/* --- over the loop
- * -------------------------------------------------------------------------------------------------
- */
+/* --- over the loop -------------------------------------------------------------------------- */
 
 static inline void stage_serve(struct stage *s)
 {

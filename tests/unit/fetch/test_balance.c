@@ -238,8 +238,7 @@ static void a_single_peer_never_rests_but_its_limits_hold(void **state)
     assert_null(pick_next(&q));
 }
 
-/* --- NGINX's arithmetic once more, in whole seconds, as the semantics write it
- * ------------------------------------ */
+/* --- NGINX's arithmetic once more, in whole seconds, as the semantics write it --------------- */
 
 struct model {
     long weight, ew, cw, max_fails, fails, fail_timeout, accessed, checked;

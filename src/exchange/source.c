@@ -1,0 +1,29 @@
+/* What sources share. Owns nothing. */
+#include "exchange/source.h"
+
+#include "exchange/exchange.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* Never by mapping: a file that shrank would kill us. */
+enum io source_read_file(struct exchange *x, const struct part *file, struct block **block,
+                         struct span *ret)
+{
+    if (*block == NULL)
+        *block = block_get(&x->worker->loop->blocks);
+    if (*block == NULL) {
+        x->fault = FAULT_PROXY_INTERNAL_ERROR;
+        return IO_FAILED;
+    }
+    size_t want = file->length < BLOCK_SIZE ? (size_t)file->length : BLOCK_SIZE;
+    ssize_t got = pread(file->file, (*block)->data, want, (off_t)file->offset);
+    if (got <= 0) {
+        exchange_log(x, LEVEL_ERROR, got < 0 ? errno : 0,
+                     "a file became shorter while it was sent");
+        x->fault = FAULT_PROXY_INTERNAL_ERROR;
+        return IO_FAILED;
+    }
+    *ret = (struct span){ (*block)->data, (size_t)got };
+    return IO_OK;
+}
