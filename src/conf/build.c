@@ -45,9 +45,7 @@ static void refuse_name(struct conf *c, const struct conf_block *block,
         message_error(c, place, "unknown directive \"%.*s\"", shown(name), name.at);
         if (c->messages.last == NULL)
             return; /* one of too many: not worth the search */
-        struct span near = rows_nearest(&c->rows, name, block->context, &c->arena);
-        if (near.len > 0)
-            conf_hint(c, "did you mean \"%.*s\"?", shown(near), near.at);
+        conf_suggest(c, rows_nearest(&c->rows, name, block->context, &c->arena));
     }
 }
 

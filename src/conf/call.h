@@ -46,6 +46,8 @@ void conf_caution(struct conf *conf, struct place place, const char *format, ...
 
 /* A further line below the error or warning that was noted last. */
 void conf_hint(struct conf *conf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* `did you mean "..."?`, if there is something near (conf_nearest). */
+void conf_suggest(struct conf *conf, struct span near);
 
 struct place conf_place(const struct conf_call *call, unsigned word);
 struct span conf_file_name(const struct conf *conf, uint16_t file);

@@ -114,6 +114,12 @@ void conf_hint(struct conf *conf, const char *format, ...)
     va_end(args);
 }
 
+void conf_suggest(struct conf *conf, struct span near)
+{
+    if (near.len > 0)
+        conf_hint(conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
+}
+
 static bool stands_before(struct place a, struct place b)
 {
     if (a.file != b.file)

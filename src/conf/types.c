@@ -221,9 +221,7 @@ static const struct conf_name *read_name(struct conf_call *call, unsigned word)
         all[count] = span_of(names[count].name);
         count++;
     }
-    struct span near = conf_nearest(value, all, count);
-    if (near.len > 0)
-        conf_hint(call->conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
+    conf_suggest(call->conf, conf_nearest(value, all, count));
     return NULL;
 }
 

@@ -274,9 +274,7 @@ static bool set_level(struct conf_call *call, void *field)
                 "unknown level \"%.*s\", expected \"transparent\", \"anonymous\" or \"elite\"; "
                 "levels of your own are known, not supported yet",
                 (int)word.len, word.at);
-    struct span near = conf_nearest(word, names, COUNT(names));
-    if (near.len > 0)
-        conf_hint(call->conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
+    conf_suggest(call->conf, conf_nearest(word, names, COUNT(names)));
     return false;
 }
 

@@ -271,9 +271,7 @@ static bool read_address(struct conf_call *call, unsigned word, struct condition
         names[floor] = span_of(floor_word_name(floor));
     if (values_add_net(call, &value, &c->values))
         return true;
-    struct span near = conf_nearest(value.text, names + 1, FLOOR_WORDS - 1);
-    if (near.len > 0)
-        conf_hint(call->conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
+    conf_suggest(call->conf, conf_nearest(value.text, names + 1, FLOOR_WORDS - 1));
     return false;
 }
 
@@ -339,10 +337,8 @@ static const struct condition_kind *read_kind(struct conf_call *call, unsigned a
     }
     for (unsigned i = 0; i < COUNT(kinds); i++)
         names[i] = span_of(kinds[i].name);
-    struct span near = conf_nearest(word, names, COUNT(kinds));
     conf_refuse(call, at, "unknown condition \"%.*s\"", (int)word.len, word.at);
-    if (near.len > 0)
-        conf_hint(call->conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
+    conf_suggest(call->conf, conf_nearest(word, names, COUNT(kinds)));
     return NULL;
 }
 

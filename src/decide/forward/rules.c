@@ -42,8 +42,7 @@ static bool refuse_unknown(struct conf_call *call, unsigned at, const char *what
                            struct span near)
 {
     conf_refuse(call, at, "unknown %s \"%.*s\"", what, (int)word.len, word.at);
-    if (near.len > 0)
-        conf_hint(call->conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
+    conf_suggest(call->conf, near);
     return false;
 }
 

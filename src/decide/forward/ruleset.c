@@ -58,8 +58,7 @@ static bool bind_list(struct compiler *c, const struct condition *condition, str
     if (list == NULL) {
         conf_complain(c->conf, ref->place, "unknown list \"%.*s\"", (int)ref->name.len,
                       ref->name.at);
-        if (near.len > 0)
-            conf_hint(c->conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
+        conf_suggest(c->conf, near);
         return false;
     }
     const char *fault = condition_list_fault(condition, list);
