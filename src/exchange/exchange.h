@@ -149,6 +149,8 @@ static inline bool exchange_is_internal(const struct exchange *x)
 {
     return x->request.raw_path.len == 0;
 }
+/* Copies into the arena what lies in the client's buffers: others will use them before `x` ends. */
+void request_keep(struct exchange *x);
 /* Puts a block in force. */
 void exchange_enter(struct exchange *x, const struct conf_block *block);
 

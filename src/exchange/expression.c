@@ -73,8 +73,9 @@ bool expression_has_groups(const struct expression *e)
     return pattern_group_count(e->pattern) > 0;
 }
 
-static void keep_groups(struct exchange *x, const struct expression *e,
-                        const struct pattern_groups *found)
+/* A group lives as long as the exchange, its subject perhaps not: the groups get a copy of it. */
+static void keep_groups(struct exchange *x, const struct expression *e, struct span subject,
+                        struct pattern_groups *found)
 {
     struct span *groups = exchange_note(x, &groups_key);
 
@@ -82,6 +83,7 @@ static void keep_groups(struct exchange *x, const struct expression *e,
         groups = arena_alloc(&x->arena, GROUPS * sizeof(*groups));
         exchange_keep(x, &groups_key, groups);
     }
+    found->subject = arena_copy(&x->arena, subject);
     for (unsigned i = 0; i < GROUPS; i++)
         groups[i] = pattern_group(found, i);
     for (unsigned i = 0; i < pattern_name_count(e->pattern); i++)
@@ -97,7 +99,7 @@ enum pattern_verdict expression_match(struct exchange *x, const struct expressio
 
     switch (verdict) {
     case PATTERN_MATCH:
-        keep_groups(x, e, &found);
+        keep_groups(x, e, subject, &found);
         break;
     case PATTERN_LIMIT:
         exchange_log(x, LEVEL_ERROR, 0,

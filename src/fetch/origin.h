@@ -67,15 +67,16 @@ const char *origin_text(struct exchange *x, const struct address *a); /* in x's 
 
 /* origin_upgrade.c: the protocol that the request may switch to (RFC 9110 7.8); empty: none. */
 struct span origin_upgrade(const struct origin *o);
-/* The origin has switched: the exchange becomes a tunnel. IO_FAILED: it switched to something else.
- */
-enum io origin_switched(struct origin *o, const struct h1_response *head, struct fields *fields);
+/* The origin has switched: the exchange becomes a tunnel. IO_FAILED: to what nobody asked for. */
+enum io origin_switched(struct origin *o, const struct h1_response *head);
 /* origin_request.c: writes the request's head into o->conn->out. */
 bool origin_write_head(struct origin *o);
 /* origin_upload.c: sends head and body; a long body is still on its way when it returns. */
 enum io origin_send(struct origin *o);
 /* origin_response.c: reads and judges the head; fills x->response. */
 enum io origin_read_head(struct origin *o);
+/* Status, time and fields of the answer in x->response, before fields are taken out. */
+void origin_note_head(struct origin *o, const struct h1_response *head);
 /* Fields of this hop alone, and hidden ones, are taken out. */
 void origin_keep_end_to_end(struct origin *o, struct fields *f);
 /* origin_body.c */

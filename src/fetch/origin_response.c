@@ -240,25 +240,29 @@ static void take_framing(struct origin *o, const struct h1_response *head)
         x->response.length = 0;
 }
 
-static enum io take_head(struct origin *o, const struct h1_response *head)
+void origin_note_head(struct origin *o, const struct h1_response *head)
 {
     struct exchange *x = o->source.x;
-    struct attempts *attempts = attempts_of(x);
-    struct fields *seen = arena_alloc(&x->arena, sizeof(*seen));
+    struct fields *seen = arena_alloc(&x->arena, sizeof(*seen)); /* for `$upstream_http_*` */
 
-    if (head->status == 407 && o->pick.upstream == NULL)
-        return fail(o, FAULT_HTTP_PROTOCOL_ERROR, "origin asked for proxy credentials");
-    /* `$upstream_http_*` sees all of it. */
     *seen = x->response.fields;
     seen->at = arena_alloc(&x->arena, sizeof(*seen->at) * (seen->count + 1));
     if (seen->count > 0)
         memcpy(seen->at, x->response.fields.at, sizeof(*seen->at) * seen->count);
-    attempts->fields = seen;
-
+    attempts_of(x)->fields = seen;
     o->attempt->status = head->status;
     o->attempt->header_ms = exchange_now(x) - o->attempt->started;
     x->response.status = head->status;
     x->response.reason = head->reason;
+}
+
+static enum io take_head(struct origin *o, const struct h1_response *head)
+{
+    struct exchange *x = o->source.x;
+
+    if (head->status == 407 && o->pick.upstream == NULL)
+        return fail(o, FAULT_HTTP_PROTOCOL_ERROR, "origin asked for proxy credentials");
+    origin_note_head(o, head);
     x->response.accept_ranges = x->response.own_location = false;
     x->response.last_modified = -1;
     origin_keep_end_to_end(o, &x->response.fields);
@@ -306,7 +310,7 @@ enum io origin_read_head(struct origin *o)
             continue;
         }
         pass(o, bytes, taken);
-        if (head.status == 101 && origin_switched(o, &head, fields) == IO_OK)
+        if (head.status == 101 && origin_switched(o, &head) == IO_OK)
             return IO_OK;
         if (head.status == 101)
             return fail(o, FAULT_HTTP_PROTOCOL_ERROR, "upstream switched protocols unasked");

@@ -1,12 +1,21 @@
 /* Upgrades (RFC 9110 7.8, RFC 6455 4): WebSocket is passed on without being told to, any other
  * protocol where `proxy_set_header Upgrade` says so; h2c never (FLOW-18).
  *
- *     GET + Upgrade --> origin --101, the same protocol--> the head goes to the client, then a
- * tunnel
+ *     GET + Upgrade --> origin --101, the same protocol--> head to the client, then a tunnel
+ *                              --another 101-------------> 502
  *                              --anything else-----------> an ordinary answer
- */
+ *
+ * A server that answers 101 by accident, or because a client made it fetch a URL that does, must
+ * not open a way round all rules (WS-02): it has to show that it saw the client's key. */
 #include "fetch/origin.h"
 #include "fetch/tunnel.h"
+#include "proto/base64.h"
+#include "tls/sha1.h"
+
+static bool is_websocket(struct span protocol)
+{
+    return span_is_caseless(protocol, "websocket");
+}
 
 /* What a client may ask for: nothing but WebSocket, in a GET of HTTP/1.1 without a body. */
 static bool may_upgrade(const struct exchange *x)
@@ -21,9 +30,10 @@ static struct span asked_by_client(const struct exchange *x)
     const struct field *f = fields_find(&x->request.fields, FIELD_UPGRADE);
     struct span none = { NULL, 0 };
 
-    if (f == NULL || fields_count(&x->request.fields, FIELD_UPGRADE) > 1)
+    if (f == NULL || fields_count(&x->request.fields, FIELD_UPGRADE) > 1 ||
+        fields_count(&x->request.fields, FIELD_SEC_WEBSOCKET_KEY) != 1)
         return none;
-    return span_is_caseless(f->value, "websocket") ? f->value : none;
+    return is_websocket(f->value) ? f->value : none;
 }
 
 struct span origin_upgrade(const struct origin *o)
@@ -76,28 +86,59 @@ static enum io upgraded_head(struct source *s)
     return IO_OK;
 }
 
-enum io origin_switched(struct origin *o, const struct h1_response *head, struct fields *fields)
+/* RFC 6455 4.2.2: the key and a fixed text, hashed. */
+static bool key_was_seen(const struct fields *request, const struct fields *answer)
+{
+    const struct field *key = fields_find(request, FIELD_SEC_WEBSOCKET_KEY);
+    const struct field *accept = fields_find(answer, FIELD_SEC_WEBSOCKET_ACCEPT);
+    unsigned char hash[SHA1_SIZE];
+    struct buf text;
+
+    if (key == NULL || accept == NULL || fields_count(answer, FIELD_SEC_WEBSOCKET_ACCEPT) > 1)
+        return false;
+    buf_init(&text, key->value.len + 64, NULL);
+    buf_add(&text, key->value);
+    buf_adds(&text, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    bool good = buf_ok(&text) && sha1(buf_view(&text), hash);
+    buf_clear(&text);
+    base64_encode((struct span){ (const char *)hash, sizeof(hash) }, &text);
+    good = good && span_same(buf_view(&text), accept->value);
+    buf_done(&text);
+    return good;
+}
+
+static bool is_what_was_asked(const struct origin *o, const struct fields *answer)
+{
+    struct span asked = origin_upgrade(o);
+    const struct field *f = fields_find(answer, FIELD_UPGRADE);
+
+    return asked.len > 0 && f != NULL && span_same_caseless(f->value, asked) &&
+           (!is_websocket(asked) || key_was_seen(&o->source.x->request.fields, answer));
+}
+
+enum io origin_switched(struct origin *o, const struct h1_response *head)
 {
     struct exchange *x = o->source.x;
-    struct span asked = origin_upgrade(o);
-    const struct field *f = fields_find(fields, FIELD_UPGRADE);
+    struct fields *fields = &x->response.fields;
     struct source_ops *ops;
 
-    if (asked.len == 0 || f == NULL || !span_same_caseless(f->value, asked))
+    if (!is_what_was_asked(o, fields))
         return IO_FAILED;
-    asked = arena_copy(&x->arena, f->value);
+    fields_keep(fields);
+    struct span protocol = fields_find(fields, FIELD_UPGRADE)->value;
     ops = arena_alloc(&x->arena, sizeof(*ops));
     *ops = *o->source.ops;
     ops->head = upgraded_head;
     ops->takeover = upgraded_takeover;
     o->source.ops = ops;
-    o->attempt->status = head->status;
-    o->attempt->header_ms = exchange_now(x) - o->attempt->started;
+    origin_note_head(o, head);
+    x->response.reason = arena_copy(&x->arena, head->reason);
     o->state = ORIGIN_UPGRADED;
-    x->response.status = head->status;
-    x->response.reason = head->reason;
     x->keep_alive = false;
     origin_keep_end_to_end(o, fields);
-    response_add(x, "Upgrade", asked);
+    response_add(x, "Upgrade", protocol);
+    block_unref(o->head_block); /* a tunnel may live for days: all of the head was copied */
+    o->head_block = NULL;
+    buf_done(&o->head);
     return IO_OK;
 }

@@ -19,27 +19,6 @@ struct tunnel {
 
 static const char tunnel_key;
 
-static void keep_span(struct exchange *x, struct span *s)
-{
-    *s = arena_copy(&x->arena, *s);
-}
-
-/* The session's buffers go back to their pool; the log line still needs what stood in them. */
-static void keep_request(struct exchange *x)
-{
-    struct request *r = &x->request;
-
-    keep_span(x, &r->line);
-    keep_span(x, &r->method);
-    keep_span(x, &r->target);
-    keep_span(x, &r->authority);
-    keep_span(x, &r->host);
-    for (unsigned i = 0; i < r->fields.count; i++) {
-        keep_span(x, &r->fields.at[i].name);
-        keep_span(x, &r->fields.at[i].value);
-    }
-}
-
 static void on_end(void *arg, const struct pump_result *result)
 {
     struct tunnel *t = arg;
@@ -90,7 +69,7 @@ enum after tunnel_start(struct exchange *x, struct upstream_conn *upstream, stru
         x->fault = FAULT_CLIENT_GONE;
         return AFTER_CLOSE;
     }
-    keep_request(x);
+    request_keep(x); /* the session's buffers go back to their pool */
     if (pump_start(conn, &upstream->conn, options, on_end, t, &t->pump) < 0) {
         x->fault = FAULT_PROXY_INTERNAL_ERROR;
         return AFTER_CLOSE;

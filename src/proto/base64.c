@@ -1,4 +1,4 @@
-/* Base64, as credentials come in. */
+/* Base64 (RFC 4648 4): credentials, WebSocket keys. */
 #include "proto/base64.h"
 
 static int value_of(char c)
@@ -34,4 +34,18 @@ bool base64_decode(struct span text, struct buf *out)
         }
     }
     return true;
+}
+
+void base64_encode(struct span bytes, struct buf *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        uint32_t bits = 0;
+
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (i + k < bytes.len ? (unsigned char)bytes.at[i + k] : 0u);
+        for (size_t k = 0; k < 4; k++)
+            buf_add_byte(out, i + k <= bytes.len ? digits[bits >> (18 - 6 * k) & 63] : '=');
+    }
 }

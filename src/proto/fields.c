@@ -31,10 +31,12 @@ static const uint8_t of_length[LONGEST_NAME + 1][MOST_OF_A_LENGTH] = {
              FIELD_X_ACCEL_CHARSET },
     [16] = { FIELD_CONTENT_ENCODING, FIELD_PROXY_CONNECTION, FIELD_WWW_AUTHENTICATE,
              FIELD_X_ACCEL_REDIRECT, FIELD_CF_CONNECTING_IP, FIELD_X_ORIGINATING_IP },
-    [17] = { FIELD_TRANSFER_ENCODING, FIELD_IF_MODIFIED_SINCE, FIELD_X_ACCEL_BUFFERING },
+    [17] = { FIELD_TRANSFER_ENCODING, FIELD_IF_MODIFIED_SINCE, FIELD_X_ACCEL_BUFFERING,
+             FIELD_SEC_WEBSOCKET_KEY },
     [18] = { FIELD_PROXY_AUTHENTICATE, FIELD_X_ACCEL_LIMIT_RATE },
     [19] = { FIELD_CONTENT_DISPOSITION, FIELD_PROXY_AUTHORIZATION, FIELD_IF_UNMODIFIED_SINCE,
              FIELD_X_CLUSTER_CLIENT_IP },
+    [20] = { FIELD_SEC_WEBSOCKET_ACCEPT },
     [25] = { FIELD_PROXY_AUTHENTICATION_INFO },
 };
 
@@ -148,6 +150,14 @@ const struct field *fields_find_name(const struct fields *f, struct span name)
         if (span_same_caseless(f->at[i].name, name))
             return &f->at[i];
     return NULL;
+}
+
+void fields_keep(struct fields *f)
+{
+    for (unsigned i = 0; i < f->count; i++) {
+        f->at[i].name = arena_copy(f->arena, f->at[i].name);
+        f->at[i].value = arena_copy(f->arena, f->at[i].value);
+    }
 }
 
 void fields_remove(struct fields *f, enum field_id id)

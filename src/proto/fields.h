@@ -56,6 +56,8 @@
     F(REFERER, "Referer")                                     \
     F(REFRESH, "Refresh")                                     \
     F(RETRY_AFTER, "Retry-After")                             \
+    F(SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept")           \
+    F(SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key")                 \
     F(SERVER, "Server")                                       \
     F(SET_COOKIE, "Set-Cookie")                               \
     F(TE, "TE")                                               \
@@ -118,6 +120,8 @@ struct field *fields_add(struct fields *f, struct span name, struct span value,
 /* The first of its kind; NULL: none. */
 const struct field *fields_find(const struct fields *f, enum field_id id);
 const struct field *fields_find_name(const struct fields *f, struct span name);
+/* Copies all names and values into the arena: what they lay in may go. */
+void fields_keep(struct fields *f);
 void fields_remove(struct fields *f, enum field_id id);      /* all of the kind */
 void fields_remove_name(struct fields *f, struct span name); /* caseless; all */
 unsigned fields_count(const struct fields *f, enum field_id id);

@@ -125,3 +125,77 @@ def test_an_ordinary_answer_to_a_handshake_is_relayed(start, room, origin):
         c.send(handshake("/x")[1])
         assert c.response().status == 200
         assert c.get("/y").status == 200
+
+
+def accepting(key):
+    return base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
+
+
+WS_02 = {
+    "WS-02-no-accept": lambda key: [],
+    "WS-02-accept-of-another-key": lambda key: ["Sec-WebSocket-Accept: " + accepting("another")],
+    "WS-02-the-key-itself": lambda key: ["Sec-WebSocket-Accept: " + key],
+    "WS-02-two-accepts": lambda key: ["Sec-WebSocket-Accept: " + accepting(key)] * 2,
+    "WS-02-half-an-accept": lambda key: ["Sec-WebSocket-Accept: " + accepting(key)[:10]],
+}
+
+
+@pytest.mark.parametrize("row", WS_02)
+def test_ws_a_101_that_never_saw_the_key_opens_nothing(start, room, origin, row):
+    def script(c):
+        fields = WS_02[row](c.read_request().get("Sec-WebSocket-Key"))
+        c.send("\r\n".join(["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
+                            *fields, "", ""]).encode() + b"evil")
+        assert c.wait_gone()
+    origin.script = script
+    proxy = start(site(origin, room))
+    with proxy.connect() as c:
+        c.send(handshake("/", "X-Version: 777")[1])
+        r = c.response()
+        assert r.status == 502 and b"evil" not in r.body
+
+
+@pytest.mark.parametrize("row", ["WS-02-no-key"])
+def test_ws_a_handshake_without_a_key_is_not_passed_on_as_one(start, room, origin, row):
+    proxy = start(site(origin, room))
+    with proxy.connect() as c:
+        c.send(request("GET", "/", "a.example", "Connection: Upgrade", "Upgrade: websocket",
+                       "Sec-WebSocket-Version: 13"))
+        assert c.response().status == 200
+    assert origin.requests[0].get("Upgrade") is None
+
+
+@pytest.mark.parametrize("row,status", [("WS-01-426", 426), ("WS-01-200", 200), ("WS-01-400", 400)])
+def test_ws_without_a_tunnel_the_clients_bytes_are_requests(start, room, origin, row, status):
+    def script(c):
+        for answer in (status, 200):
+            c.read_request()
+            c.send(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % answer)
+    origin.script = script
+    proxy = start(site(origin, room, "location = /admin { return 403; }"))
+    with proxy.connect() as c:
+        c.send(handshake()[1] + request("GET", "/admin", "a.example"))
+        assert c.response().status == status
+        assert c.response().status == 403
+    assert origin.targets() == ["/chat"]
+
+
+@pytest.mark.parametrize("row", ["WS-04-frames-behind-the-101"])
+def test_ws_frames_behind_the_101_come_at_once_and_in_order(start, room, origin, row):
+    origin.script = switching(early=b"first second")
+    proxy = start(site(origin, room))
+    with proxy.connect() as c:
+        c.send(handshake()[1])
+        assert c.head().status == 101
+        assert c.take(12) == b"first second"
+
+
+@pytest.mark.parametrize("row", ["WS-08-pipelined-behind-an-upgrade"])
+def test_ws_what_follows_a_101_is_never_a_request(start, room, origin, row):
+    origin.script = switching()
+    proxy = start(site(origin, room, "location = /admin { return 403; }"))
+    with proxy.connect() as c:
+        behind = request("GET", "/admin", "a.example")
+        c.send(handshake()[1] + behind)
+        assert c.head().status == 101
+        assert c.take(len(behind)) == behind.upper()

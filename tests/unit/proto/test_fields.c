@@ -130,6 +130,24 @@ static void a_list_grows_in_its_arena(void **state)
     arena_done(&arena);
 }
 
+static void kept_fields_outlive_the_bytes_they_came_in(void **state)
+{
+    char name[] = "Via", value[] = "one";
+    struct arena arena;
+    struct fields f;
+
+    (void)state;
+    arena_init(&arena, 1024, NULL);
+    fields_init(&f, &arena, NULL, 0);
+    fields_add(&f, span_of(name), span_of(value), FROM_CLIENT);
+    fields_keep(&f);
+    memset(name, 'x', 3);
+    memset(value, 'x', 3);
+    assert_true(span_is(f.at[0].name, "Via") && span_is(f.at[0].value, "one"));
+    assert_int_equal(f.at[0].id, FIELD_VIA);
+    arena_done(&arena);
+}
+
 static void framing_fields_in_disguise_are_known(void **state)
 {
     (void)state;
@@ -169,6 +187,7 @@ int main(void)
     ADD_TEST(&s, a_list_over_lines_has_its_members);
     ADD_TEST(&s, credentials_are_sensitive);
     ADD_TEST(&s, a_list_grows_in_its_arena);
+    ADD_TEST(&s, kept_fields_outlive_the_bytes_they_came_in);
     add_test(&s, "SMUG-48 framing fields in disguise are known",
              framing_fields_in_disguise_are_known, NULL);
     ADD_TEST(&s, tokens_and_values_are_told_from_others);
