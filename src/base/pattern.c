@@ -9,9 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Steps: a few ms of compiled code, some 30 ms if interpreted. NGINX takes ten million. */
+/* PCRE2 counts the steps from each place where a match may begin, and NGINX grants ten million from
+ * each: 8 KiB of path hold a worker for seconds. Here those from all places share MOST_IN_ALL, some
+ * 15 ms of compiled code, where it is enough for a walk over the whole subject; none has more than
+ * MOST_STEPS, some 2 ms. A step of interpreted code takes ten times as long. */
 enum {
     MOST_STEPS = 500000,
+    BEYOND_A_WALK = 2000,
+    MOST_IN_ALL = 4000000,
     MOST_DEPTH = 20000,     /* of the interpreter */
     MOST_HEAP = 16 << 10,   /* KiB; the interpreter's */
     FIRST_STACK = 32 << 10, /* of compiled code */
@@ -20,6 +25,7 @@ enum {
 
 struct pattern {
     pcre2_code *code; /* owned */
+    bool anchored;    /* it may begin in one place only */
     unsigned groups;
     unsigned name_count;
     unsigned name_size; /* of an entry of `names`: two bytes of number, the name, a zero */
@@ -40,15 +46,17 @@ static bool refuse(const char *why, char ret_reason[PATTERN_REASON])
 
 static bool read_shape(struct pattern *p, char ret_reason[PATTERN_REASON])
 {
-    uint32_t groups = 0, count = 0, size = 0;
+    uint32_t groups = 0, count = 0, size = 0, options = 0;
 
     if (pcre2_pattern_info(p->code, PCRE2_INFO_CAPTURECOUNT, &groups) != 0 ||
         pcre2_pattern_info(p->code, PCRE2_INFO_NAMECOUNT, &count) != 0 ||
         pcre2_pattern_info(p->code, PCRE2_INFO_NAMEENTRYSIZE, &size) != 0 ||
-        pcre2_pattern_info(p->code, PCRE2_INFO_NAMETABLE, &p->names) != 0)
+        pcre2_pattern_info(p->code, PCRE2_INFO_NAMETABLE, &p->names) != 0 ||
+        pcre2_pattern_info(p->code, PCRE2_INFO_ALLOPTIONS, &options) != 0)
         return refuse("out of memory", ret_reason);
     if (groups >= PATTERN_MOST_GROUPS)
         return refuse("too many groups", ret_reason);
+    p->anchored = (options & PCRE2_ANCHORED) != 0;
     p->groups = groups;
     p->name_count = count;
     p->name_size = size;
@@ -64,7 +72,8 @@ struct pattern *pattern_new(struct span text, bool caseless, char ret_reason[PAT
     if (p == NULL)
         abort();
     *ret_at = text.len;
-    p->code = pcre2_compile((PCRE2_SPTR)text.at, text.len, caseless ? PCRE2_CASELESS : 0, &error,
+    p->code = pcre2_compile((PCRE2_SPTR)text.at, text.len,
+                            PCRE2_USE_OFFSET_LIMIT | (caseless ? PCRE2_CASELESS : 0), &error,
                             ret_at, NULL);
     if (p->code == NULL)
         pcre2_get_error_message(error, (PCRE2_UCHAR *)ret_reason, PATTERN_REASON);
@@ -113,7 +122,6 @@ static struct pattern_room *room_new(void)
     room->data = pcre2_match_data_create(PATTERN_MOST_GROUPS, NULL);
     if (room->context == NULL || room->data == NULL)
         abort();
-    pcre2_set_match_limit(room->context, MOST_STEPS);
     pcre2_set_depth_limit(room->context, MOST_DEPTH);
     pcre2_set_heap_limit(room->context, MOST_HEAP);
     room->stack = pcre2_jit_stack_create(FIRST_STACK, MOST_STACK, NULL);
@@ -122,13 +130,35 @@ static struct pattern_room *room_new(void)
     return room;
 }
 
+static int match(const struct pattern *p, struct pattern_room *room, struct span subject,
+                 size_t steps, size_t last_start)
+{
+    pcre2_set_match_limit(room->context, (uint32_t)steps);
+    pcre2_set_offset_limit(room->context, last_start);
+    return pcre2_match(p->code, (PCRE2_SPTR)(subject.at != NULL ? subject.at : ""), subject.len, 0,
+                       0, room->data, room->context);
+}
+
+static size_t steps_from_each_place(const struct pattern *p, struct span subject)
+{
+    size_t share = MOST_IN_ALL / (subject.len + 1), walk = subject.len + BEYOND_A_WALK;
+    size_t steps = share > walk ? share : walk;
+
+    return p->anchored || steps > MOST_STEPS ? MOST_STEPS : steps;
+}
+
 enum pattern_verdict pattern_match(const struct pattern *p, struct pattern_room **room,
                                    struct span subject, struct pattern_groups *ret)
 {
     if (*room == NULL)
         *room = room_new();
-    int got = pcre2_match(p->code, (PCRE2_SPTR)(subject.at != NULL ? subject.at : ""), subject.len,
-                          0, 0, (*room)->data, (*room)->context);
+    int got = match(p, *room, subject, steps_from_each_place(p, subject), PCRE2_UNSET);
+    if (got == PCRE2_ERROR_MATCHLIMIT && !p->anchored) {
+        /* a long match right from the start, or behind the first slash, is nobody's attack */
+        got = match(p, *room, subject, MOST_STEPS, 1);
+        if (got < 0)
+            return PATTERN_LIMIT;
+    }
     if (got == PCRE2_ERROR_NOMATCH)
         return PATTERN_NO;
     if (got < 0)

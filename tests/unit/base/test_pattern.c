@@ -115,6 +115,27 @@ static void an_expression_that_backtracks_ends_at_the_limit(void **state)
     pattern_room_free(&room);
 }
 
+/* TARG-36: each run of letters costs 2^14 steps, and there are hundreds of them. */
+static void many_places_to_begin_share_the_steps(void **state)
+{
+    struct pattern *p = made("(a+)+$", false), *walk = made("/(.*)\\.php$", false);
+    struct pattern_room *room = NULL;
+    struct pattern_groups groups;
+    char subject[8193];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(subject); i++)
+        subject[i] = i % 15 == 0 ? '/' : 'a';
+    memcpy(subject + sizeof(subject) - 8, ".php/no", 8);
+    assert_int_equal(pattern_match(p, &room, span_of(subject), &groups), PATTERN_LIMIT);
+    assert_int_equal(pattern_match(walk, &room, span_of(subject), &groups), PATTERN_NO);
+    subject[1000] = '\0';
+    assert_int_equal(pattern_match(walk, &room, span_of(subject), &groups), PATTERN_NO);
+    pattern_free(&p);
+    pattern_free(&walk);
+    pattern_room_free(&room);
+}
+
 /* The same without machine code, where a system forbids it. */
 static void the_interpreter_has_limits_too(void **state)
 {
@@ -174,6 +195,7 @@ int main(void)
         cmocka_unit_test(names_are_known_with_their_groups),
         cmocka_unit_test(what_does_not_compile_says_why_and_where),
         cmocka_unit_test(an_expression_that_backtracks_ends_at_the_limit),
+        cmocka_unit_test(many_places_to_begin_share_the_steps),
         cmocka_unit_test(the_interpreter_has_limits_too),
         cmocka_unit_test(bytes_that_are_no_utf_8_are_given_up_where_it_is_wanted),
         cmocka_unit_test(a_long_subject_alone_is_no_reason_to_give_up),
