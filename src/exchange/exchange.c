@@ -89,6 +89,14 @@ static void filters_wrap(struct exchange *x)
     }
 }
 
+/* Bytes may go from socket to socket, if nothing has to be put between them. */
+static bool may_pipe(const struct exchange *x)
+{
+    const struct conn *conn = x->client->ops->conn(x->client);
+
+    return conn != NULL && conn_plain(conn) && x->response.length != LENGTH_UNKNOWN;
+}
+
 /* A slow client makes send_part wait, and so stops the reading: that is all of back-pressure. */
 static enum io relay(struct exchange *x)
 {
@@ -98,6 +106,7 @@ static enum io relay(struct exchange *x)
 
     if (io == IO_OK && response_has_no_body(x))
         return to->send_end(x->client);
+    x->source->pipes = may_pipe(x);
     for (unsigned parts = 1; io == IO_OK; parts++) {
         struct part part; /* good until the next read */
 
