@@ -90,7 +90,8 @@ static const struct conf_type error_log_type = { .set = set_error_log,
 static const struct conf_type processes_type = { .set = set_processes };
 static const struct conf_type daemon_type = { .set = set_daemon };
 static const struct conf_type events_type = { .set = open_events };
-static const struct conf_range connections = { 0, 10000000 };
+static const struct conf_range descriptors = { 0, 10000000 };
+static const struct conf_range connections = { 1, 10000000 };
 
 #define FIELD(name) offsetof(struct main_settings, name)
 
@@ -104,7 +105,7 @@ static const struct directive directives[] = {
     { "worker_processes", CTX_MAIN, 1, 1, &processes_type, 0, NULL, NONE, "number of workers", 0,
       NULL },
     { "worker_rlimit_nofile", CTX_MAIN, 1, 1, &conf_number, FIELD(rlimit_nofile), "0", WHOLE,
-      "most open descriptors", 0, &connections },
+      "most open descriptors", 0, &descriptors },
     { "daemon", CTX_MAIN, 1, 1, &daemon_type, 0, NULL, NONE, "go to the background", 0, NULL },
     { "events", CTX_MAIN, 0, 0, &events_type, 0, NULL, NONE, "settings of the event loop",
       CTX_EVENTS, NULL },
