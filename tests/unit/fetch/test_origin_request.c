@@ -203,6 +203,13 @@ static const struct {
     { "proxy_set_header Content-Length 5;", "framing of requests is always made by the proxy" },
     { "proxy_set_header transfer-encoding x;", "framing of requests is always made by the proxy" },
     { "proxy_next_upstream error http_418;", "invalid value \"http_418\"" },
+    { "proxy_buffers 1 4k;", "there must be at least 2 \"proxy_buffers\"" },
+    { "proxy_busy_buffers_size 4k; proxy_buffer_size 8k;",
+      "\"proxy_busy_buffers_size\" must be equal to or greater than the maximum of" },
+    { "proxy_busy_buffers_size 64k;",
+      "\"proxy_busy_buffers_size\" must be less than the size of all \"proxy_buffers\" minus one" },
+    { "proxy_buffer_size 64k;",
+      "\"proxy_busy_buffers_size\" must be less than the size of all \"proxy_buffers\" minus one" },
     { "proxy_keepalive many;", "a number of connections or \"off\" was expected" },
     { "proxy_max_temp_file_size 1m;", "temporary files of answers are known, not supported yet" },
 };
