@@ -18,7 +18,6 @@ enum {
 #define FIELD(name) offsetof(struct core_settings, name)
 
 static const struct conf_name tokens[] = { { "off", 0 }, { "on", 1 }, { "build", 2 }, {} };
-static const struct conf_range at_least_one = { 1, 1000000000 };
 static const struct conf_range header_count = { 1, 10000 };
 
 /* keepalive_timeout TIME [HEADER_TIME] */
@@ -75,7 +74,7 @@ static const struct directive directives[] = {
     { "keepalive_timeout", ANYWHERE, 1, 2, &keepalive_pair, FIELD(keepalive_timeout), "75s", WHOLE,
       "how long an idle client connection is kept; second value: told to the client", 0, NULL },
     { "keepalive_requests", ANYWHERE, 1, 1, &conf_number, FIELD(keepalive_requests), "1000", WHOLE,
-      "requests on one client connection", 0, &at_least_one },
+      "requests on one client connection; 0: one", 0, NULL },
     { "keepalive_time", ANYWHERE, 1, 1, &conf_time, FIELD(keepalive_time), "1h", WHOLE,
       "age after which a client connection is not kept", 0, NULL },
     { "client_max_body_size", ANYWHERE, 1, 1, &body_limit, FIELD(client_max_body_size), "1m", WHOLE,
