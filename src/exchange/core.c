@@ -107,7 +107,7 @@ static const struct directive directives[] = {
     { "server_name_in_redirect", ANYWHERE, 1, 1, &conf_flag, FIELD(server_name_in_redirect), "off",
       WHOLE, "redirects of ours name the server as configured", 0, NULL },
     { "tcp_nodelay", ANYWHERE, 1, 1, &conf_flag, FIELD(tcp.nodelay), "on", WHOLE,
-      "send small pieces at once", 0, NULL },
+      "send small pieces at once; that of a listener's default server counts", 0, NULL },
     { "tcp_nopush", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE,
       "a head always leaves together with what follows", 0, &conf_flag },
     { "sendfile", ANYWHERE, 1, 1, &conf_flag, FIELD(tcp.sendfile), "off", WHOLE,
