@@ -84,7 +84,7 @@ static bool write_reverse(const struct words *w, struct buf *out)
     if (!is_plain("--from", w->from) || !is_plain("--to", w->to))
         return false;
     to = strncmp(w->to, "http://", 7) == 0 ? w->to + 7 : w->to;
-    if (strstr(to, "://") != NULL) {
+    if (span_starts(span_from(span_of(to), span_find(span_of(to), ':')), "://")) {
         fprintf(stderr,
                 "bifrons: reverse-proxy: \"%s\" is not supported: --to takes HOST:PORT or "
                 "http://HOST:PORT\n",

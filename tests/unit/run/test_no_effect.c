@@ -1,4 +1,4 @@
-/* Directives of nginx-semantics 1.6: accepted, without an effect, their values read all the same. */
+/* Directives of nginx-semantics 1.6: accepted, without an effect; their values are read. */
 #include "unit/support.h"
 
 enum at { MAIN, EVENTS, HTTP, SERVER };
