@@ -8,6 +8,7 @@
 
 #include "exchange/body.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { MOST_REDIRECTS = 10, PARTS_A_TURN = 32 };
@@ -149,6 +150,8 @@ enum after exchange_run(struct exchange *x)
     }
     filters_wrap(x);
     io = relay(x);
+    if (io == IO_TIMEOUT)
+        exchange_log(x, LEVEL_INFO, ETIMEDOUT, "client timed out while sending to client");
 
     enum after after = io == IO_OK && x->keep_alive ? AFTER_KEEP : AFTER_CLOSE;
     exchange_end(x, io);
