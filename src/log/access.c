@@ -504,7 +504,7 @@ static struct log_sink *sink_for(struct exchange *x, const struct access_log *lo
     if (path.len == 0 || path.len >= LONGEST_PATH || span_find(path, '\0') < path.len ||
         climbs(span_from(path, fixed.len)))
         return NULL;
-    return sink_pass(x->worker, path);
+    return sink_pass(x->worker, path, fixed.len);
 }
 
 static void write_to(struct exchange *x, const struct access_log *log)

@@ -23,6 +23,8 @@ struct log_sinks {
 struct sink_spec {
     struct span path;            /* absolute, `stderr`, or the whole `syslog:...` */
     const struct syslog *syslog; /* NULL: a file */
+    size_t fixed;                /* bytes of a folder that no peer chose, with its slash; the rest
+                                    of `path` is opened below it; 0: no peer chose any of it */
     size_t buffer;               /* bytes; 0: lines leave at the end of their turn */
     uint64_t flush;              /* ms after the first line; 0: only when it is full */
     int gzip;                    /* level; 0: as text */
@@ -31,8 +33,9 @@ struct sink_spec {
 void sinks_start(struct worker *w);
 /* Opens (or finds) it; appends. NULL: `-errno` in ret_error. */
 struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *ret_error);
-/* For lines of this turn alone; then it is gone. NULL: the failure was said. */
-struct log_sink *sink_pass(struct worker *w, struct span path);
+/* For lines of this turn alone; then it is gone. Below the first `fixed` bytes of the path. NULL:
+ * the failure was said. */
+struct log_sink *sink_pass(struct worker *w, struct span path, size_t fixed);
 /* Where the next line is to be written; then sink_line. */
 struct buf *sink_buffer(struct log_sink *s);
 void sink_line(struct log_sink *s);

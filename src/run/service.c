@@ -10,7 +10,6 @@
 #include "exchange/exchange.h"
 #include "fetch/tunnel.h"
 #include "fetch/upstream/pool.h"
-#include "log/log_file.h"
 #include "log/sink.h"
 #include "run/generation_build.h"
 #include "run/main_settings.h"
@@ -35,7 +34,8 @@ struct service {
     struct worker worker;
     struct loop loop;
     struct errlog log;
-    struct syslog error_syslog; /* where `log` sends; outlives generations */
+    struct errlog_file log_file; /* log's */
+    struct syslog error_syslog;  /* where `log` sends; outlives generations */
     struct signals signals;
     struct timer end_check;
     struct timer ready_check;
@@ -150,64 +150,61 @@ static const struct syslog *error_syslog(const struct service *s)
 }
 
 /* The record keeps its own time, as with NGINX. What cannot be sent is lost. */
-static void send_error(const struct errlog *log, enum level level, struct span record)
+static int send_error(struct errlog_file *f, enum level level, struct span record)
 {
-    const struct service *s = CONTAINER(log, struct service, log);
+    const struct service *s = CONTAINER(f, struct service, log_file);
     struct syslog to = s->error_syslog;
     struct clock now = { .second = -1 };
 
     clock_set(&now, clock_wall_ms());
     to.severity = (unsigned)level - 1;
-    syslog_send(log->fd, &to, now.local_time, record);
+    return syslog_send(f->to.fd, &to, now.local_time, record);
 }
 
 static bool open_error_syslog(struct service *s, const struct syslog *to)
 {
     s->error_syslog = *to;
-    s->log.fd = syslog_open(to);
-    s->log.send = send_error;
-    if (s->log.fd < 0)
-        buf_addf(&s->messages, "bifrons: [emerg] socket() failed (%d: %s)\n", -s->log.fd,
-                 strerrordesc_np(-s->log.fd));
-    return s->log.fd >= 0;
+    s->log_file.send = send_error;
+    s->log_file.to.fd = syslog_open(to);
+    if (s->log_file.to.fd < 0)
+        buf_addf(&s->messages, "bifrons: [emerg] socket() failed (%d: %s)\n", -s->log_file.to.fd,
+                 strerrordesc_np(-s->log_file.to.fd));
+    return s->log_file.to.fd >= 0;
 }
 
 static bool open_error_log(struct service *s)
 {
-    const struct main_settings *main = main_settings_of(s->generation);
     struct span name = error_log_path(s);
     char path[1024];
 
-    s->log = (struct errlog){ .fd = STDERR_FILENO, .level = main->error_log.level };
-    if (span_is(name, "stderr"))
-        return true;
+    s->log.level = main_settings_of(s->generation)->error_log.level;
     if (error_syslog(s) != NULL)
         return open_error_syslog(s, error_syslog(s));
     if (!span_to_cstr(name, sizeof(path), path))
         return false;
-    s->log.fd = log_file_open(path);
-    if (s->log.fd >= 0)
-        return true;
-    buf_addf(&s->messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, -s->log.fd,
-             strerrordesc_np(-s->log.fd));
-    return false;
+    int failed = log_file_open(path, &s->log_file.to);
+    if (failed < 0)
+        buf_addf(&s->messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, -failed,
+                 strerrordesc_np(-failed));
+    return failed == 0;
 }
 
 /* With the rights that are left; a file that cannot be opened anew stays as it is. */
 static void reopen_error_log(struct service *s)
 {
     struct span name = error_log_path(s);
+    struct log_file anew;
     char path[1024];
 
-    if (span_is(name, "stderr") || s->log.send != NULL || !span_to_cstr(name, sizeof(path), path))
+    if (s->log_file.send != NULL || !span_to_cstr(name, sizeof(path), path))
         return;
-    int fd = log_file_open(path);
-    if (fd < 0) {
-        errlog_write(&s->log, LEVEL_EMERG, 0, -fd, "open() \"%s\" failed", path);
+    int failed = log_file_open(path, &anew);
+    if (failed < 0) {
+        errlog_write(&s->log, LEVEL_EMERG, 0, -failed, "open() \"%s\" failed", path);
         return;
     }
-    close(s->log.fd);
-    s->log.fd = fd;
+    log_file_close(&s->log_file.to);
+    s->log_file.to = anew;
 }
 
 static void reopen_logs(struct service *s)
@@ -449,7 +446,8 @@ static struct service *service_new(const struct options *o)
         abort();
     s->options = o;
     s->pidfile.leash = -1;
-    s->log.fd = -1;
+    s->log = (struct errlog){ .file = &s->log_file };
+    s->log_file.to.fd = -1;
     buf_init(&s->messages, 1024 * 1024, NULL);
     s->end_check.on_time = check_end;
     s->ready_check.on_time = check_ready;
@@ -462,8 +460,8 @@ static int service_free(struct service *s, bool good)
     print_messages(&s->messages);
     buf_done(&s->messages);
     free(s->sockets.fds);
-    if (s->log.fd > STDERR_FILENO)
-        close(s->log.fd);
+    errlog_settle(&s->log_file);
+    log_file_close(&s->log_file.to);
     free(s);
     return good ? 0 : 1;
 }

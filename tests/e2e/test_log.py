@@ -4,10 +4,13 @@ import os
 import re
 import signal
 import socket
+import subprocess
+from collections import Counter
 
 import pytest
 
 from support.origin import free_port
+from support.proxy import BIFRONS
 from support.waiting import eventually
 from support.wire import request
 
@@ -526,3 +529,78 @@ http {{
         c.take_all()
     line = proxy.wait_access()[0]
     assert re.match(r'408\|0\|0\|', line), line
+
+
+def calls_of(proxy, room, work):
+    """The names of the system calls that the worker makes while `work` runs."""
+    trace = room / "trace"
+    tracer = subprocess.Popen(["strace", "-f", "-o", str(trace), "-p", str(proxy.process.pid)], stderr=subprocess.PIPE,
+                              text=True)
+    assert "attached" in tracer.stderr.readline()
+    work()
+    tracer.send_signal(signal.SIGINT)
+    tracer.communicate(timeout=10)
+    return re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE)
+
+
+def test_a_line_costs_one_write_and_no_other_call(start, room):
+    """doc/performance.md says so."""
+    proxy = start(f"""
+http {{
+    server {{
+        listen 127.0.0.1:0;
+        location /logged {{ access_log {room}/access.log; return 204; }}
+        location /quiet {{ access_log off; return 204; }}
+    }}
+}}
+""")
+    calls = {}
+    with proxy.connect() as c:
+
+        def ask(target, lines):
+            for _ in range(20):
+                c.get(target)
+            proxy.wait_access(lines)
+
+        c.get("/logged")
+        for target, lines in (("/logged", 21), ("/quiet", 0)):
+            calls[target] = Counter(calls_of(proxy, room, lambda t=target, n=lines: ask(t, n)))
+    assert calls["/logged"]["write"] - calls["/quiet"]["write"] == 20, calls
+    for name in ("fcntl", "poll", "fstat", "openat", "lseek"):
+        assert calls["/logged"][name] == calls["/quiet"][name], calls
+
+
+def test_an_error_log_that_nobody_reads_blocks_nobody(room):
+    reader, writer = os.pipe()
+    config = room / "c.conf"
+    config.write_text(f"""
+error_log stderr info;
+http {{ access_log off; server {{ listen 127.0.0.1:0; return 204; }} }}
+""")
+    process = subprocess.Popen([BIFRONS, "-p", str(room), "-c", str(config)], stdout=subprocess.PIPE, stderr=writer, text=True)
+    os.close(writer)
+    try:
+        port = int(process.stdout.readline().rpartition(":")[2])
+        for _ in range(600):  # more than a pipe holds
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as c:
+                c.sendall(b"GET / HTTP/1.1\r\nBad Header: " + b"x" * 200 + b"\r\n\r\n")
+                assert c.recv(12) == b"HTTP/1.1 400"
+        os.set_blocking(reader, False)
+        got = b""
+
+        def said():
+            nonlocal got
+            try:
+                got += os.read(reader, 1 << 20)
+            except BlockingIOError:
+                pass
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as c:
+                c.sendall(b"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n")
+                c.recv(12)
+            return re.findall(rb"records of the error log lost: \d+ \(11: ", got)
+
+        assert eventually(said, "how many were lost") and len(re.findall(rb"log lost", got)) == 1
+    finally:
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+        os.close(reader)
