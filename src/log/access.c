@@ -5,11 +5,13 @@
 #include "conf/types.h"
 #include "exchange/exchange.h"
 #include "exchange/template.h"
+#include "log/escape.h"
 #include "log/sink.h"
 
 #include <sys/stat.h>
 
 enum { GZIP_BUFFER = 64 * 1024, MOST_BUFFER = 1024 * 1024 * 1024, LONGEST_PATH = 1024 };
+enum { MOST_OF_VALUES = 64 * 1024 }; /* bytes in a line, before they are escaped (OBS-05) */
 
 enum escape { ESCAPE_DEFAULT, ESCAPE_JSON, ESCAPE_NONE };
 
@@ -390,73 +392,8 @@ static void start(struct worker *w, struct generation *g, void *settings)
 
 /* --- writing -------------------------------------------------------------------------------- */
 
-/* How many bytes at the start stand for themselves. */
-static size_t plain_length(struct span value)
-{
-    size_t len = 0;
-
-    while (len < value.len) {
-        unsigned char c = (unsigned char)value.at[len];
-
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-            break;
-        len++;
-    }
-    return len;
-}
-
-static void add_default(struct span value, bool set, struct buf *out)
-{
-    static const char digits[] = "0123456789ABCDEF";
-
-    if (!set)
-        buf_add_byte(out, '-');
-    while (value.len > 0) {
-        size_t plain = plain_length(value);
-
-        buf_add(out, span_first(value, plain));
-        value = span_from(value, plain);
-        if (value.len > 0) {
-            unsigned char c = (unsigned char)value.at[0];
-            char text[4] = { '\\', 'x', digits[c >> 4], digits[c & 15] };
-
-            buf_add(out, (struct span){ text, 4 });
-            value = span_from(value, 1);
-        }
-    }
-}
-
-static void add_json(struct span value, bool set, struct buf *out)
-{
-    (void)set;
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.at[i];
-        const char *short_form = c == '"'    ? "\\\""
-                                 : c == '\\' ? "\\\\"
-                                 : c == '\n' ? "\\n"
-                                 : c == '\r' ? "\\r"
-                                 : c == '\t' ? "\\t"
-                                 : c == '\b' ? "\\b"
-                                 : c == '\f' ? "\\f"
-                                             : NULL;
-
-        if (short_form != NULL)
-            buf_adds(out, short_form);
-        else if (c < 0x20)
-            buf_addf(out, "\\u%04X", c);
-        else
-            buf_add_byte(out, (char)c);
-    }
-}
-
-static void add_raw(struct span value, bool set, struct buf *out)
-{
-    (void)set;
-    buf_add(out, value);
-}
-
 static void (*const printers[])(struct span, bool, struct buf *) = {
-    [ESCAPE_DEFAULT] = add_default, [ESCAPE_JSON] = add_json, [ESCAPE_NONE] = add_raw
+    [ESCAPE_DEFAULT] = escape_default, [ESCAPE_JSON] = escape_json, [ESCAPE_NONE] = escape_none
 };
 
 static bool is_wanted(struct exchange *x, const struct access_log *log)
@@ -514,7 +451,7 @@ static void write_to(struct exchange *x, const struct access_log *log)
     if (sink == NULL)
         return;
     struct buf *out = sink_buffer(sink);
-    template_each(x, &log->format->text, out, printers[log->format->escape]);
+    template_log(x, &log->format->text, out, printers[log->format->escape], MOST_OF_VALUES);
     buf_add_byte(out, '\n');
     sink_line(sink);
 }

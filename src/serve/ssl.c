@@ -349,11 +349,11 @@ static bool get_reused(struct exchange *x, struct span arg, struct span *ret)
 }
 
 static const struct variable variables[] = {
-    { "ssl_protocol", false, get_protocol, "version of TLS" },
-    { "ssl_cipher", false, get_cipher, "cipher of the connection" },
-    { "ssl_server_name", false, get_server_name,
+    { "ssl_protocol", NO_FAMILY, get_protocol, "version of TLS" },
+    { "ssl_cipher", NO_FAMILY, get_cipher, "cipher of the connection" },
+    { "ssl_server_name", NO_FAMILY, get_server_name,
       "the name that the client asked for in its hello" },
-    { "ssl_session_reused", false, get_reused, "`r` if the session was resumed, else `.`" },
+    { "ssl_session_reused", NO_FAMILY, get_reused, "`r` if the session was resumed, else `.`" },
     {},
 };
 
