@@ -62,14 +62,16 @@ static int open_by_name(const char *path, int flags, struct log_file *ret)
 }
 
 /* A name of a descriptor that we hold: the link in it is the kernel's. */
-static bool is_descriptor(const char *path)
+bool log_file_is_ours(const char *path)
 {
-    return strncmp(path, "/proc/self/fd/", 14) == 0 || strncmp(path, "/dev/fd/", 8) == 0;
+    return strcmp(path, "stderr") == 0 || strcmp(path, "/dev/stderr") == 0 ||
+           strcmp(path, "/dev/stdout") == 0 || strncmp(path, "/proc/self/fd/", 14) == 0 ||
+           strncmp(path, "/dev/fd/", 8) == 0;
 }
 
 int log_file_open(const char *path, struct log_file *ret)
 {
-    bool careful = geteuid() == 0 && !is_descriptor(path);
+    bool careful = geteuid() == 0 && !log_file_is_ours(path);
 
     if (strcmp(path, "/dev/stdout") == 0)
         return open_own(STDOUT_FILENO, "/proc/self/fd/1", ret);

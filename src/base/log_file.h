@@ -14,6 +14,8 @@ struct log_file {
  * file with a second name is opened (-EMLINK): whoever may write to the folder would choose what
  * root appends to. 0 or -errno. */
 int log_file_open(const char *path, struct log_file *ret);
+/* Our own, as said above: there is nothing to open anew. */
+bool log_file_is_ours(const char *path);
 /* Below a folder, by a path that a peer had a part in: no link, no `..` leads out, and only a
  * regular file is opened (-EPERM). */
 int log_file_open_beneath(const char *folder, const char *path, struct log_file *ret);

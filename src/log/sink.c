@@ -16,6 +16,7 @@
 
 enum {
     MOST_WAITING = 1024 * 1024,
+    MOST_OF_ALL = 64 * 1024 * 1024,
     FLUSH_AT = 64 * 1024,
     RETRY_MS = 100,
     MOST_PASSING = 64,
@@ -202,6 +203,7 @@ void sinks_start(struct worker *w)
         abort();
     w->sinks->worker = w;
     w->sinks->flush.fn = at_turn_end;
+    w->sinks->budget.max = MOST_OF_ALL;
 }
 
 static struct log_sink *find(struct log_sink *list, struct span path)
@@ -250,8 +252,8 @@ static struct log_sink *sink_new(struct worker *w, const struct sink_spec *spec,
     }
     s->all = w->sinks;
     s->due.on_time = on_due;
-    buf_init(&s->lines, MOST_WAITING + spec->buffer, &w->budget);
-    buf_init(&s->ready, MOST_WAITING + spec->buffer, &w->budget);
+    buf_init(&s->lines, MOST_WAITING, &w->sinks->budget);
+    buf_init(&s->ready, MOST_WAITING, &w->sinks->budget);
     return s;
 }
 
@@ -267,6 +269,7 @@ struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *
         w->sinks->first = s;
     }
     if (spec->buffer > 0) {
+        w->sinks->budget.max += 4 * (spec->buffer - s->options.buffer); /* two, growing by halves */
         s->options = (struct sink_options){ spec->buffer, spec->flush, spec->gzip };
         s->lines.max = s->ready.max = MOST_WAITING + spec->buffer;
     }
@@ -318,7 +321,7 @@ void sinks_reopen(struct worker *w)
 {
     sinks_flush(w);
     for (struct log_sink *s = w->sinks->first; s != NULL; s = s->next)
-        if (s->syslog == NULL)
+        if (s->syslog == NULL && !log_file_is_ours(s->path))
             reopen(s);
 }
 
@@ -391,21 +394,16 @@ void sinks_flush(struct worker *w)
     end_passing(w->sinks);
 }
 
-void sinks_note_failure(struct worker *w, struct span path, int error)
+void sinks_note_failure(struct worker *w, struct log_failure failure)
 {
-    w->sinks->failed = path;
-    w->sinks->error = error;
-    errlog_write(w->log, LEVEL_EMERG, 0, error, "open() \"%.*s\" failed", (int)path.len, path.at);
+    w->sinks->failed = failure;
+    errlog_write(w->log, LEVEL_EMERG, 0, failure.error, "open() \"%.*s\" failed",
+                 (int)failure.path.len, failure.path.at);
 }
 
-bool sinks_good(const struct worker *w, struct buf *messages)
+const struct log_failure *sinks_failure(const struct worker *w)
 {
-    const struct log_sinks *all = w->sinks;
-
-    if (all->error != 0)
-        buf_addf(messages, "bifrons: [emerg] open() \"%.*s\" failed (%d: %s)\n",
-                 (int)all->failed.len, all->failed.at, all->error, strerrordesc_np(all->error));
-    return all->error == 0;
+    return w->sinks->failed.error != 0 ? &w->sinks->failed : NULL;
 }
 
 void sinks_free(struct worker *w)

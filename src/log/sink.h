@@ -2,6 +2,7 @@
 #define LOG_SINK_H
 
 #include "exchange/worker.h"
+#include "log/failure.h"
 #include "log/syslog.h"
 
 /* Where logs go: files, our own output, syslog. Opened before rights are dropped. The lines of one
@@ -14,10 +15,11 @@ struct log_sinks {
     struct log_sink *passing; /* of this turn: files whose names hold variables */
     unsigned passing_count;
     struct turn_end flush;
+    struct budget budget; /* of all that waits: its own, so that a peer who spends the worker's
+                             costs no line */
     struct worker *worker;
-    struct span failed; /* a path that could not be opened; generation arena */
-    int error;
-    uint64_t complained; /* ms: about a path with variables */
+    struct log_failure failed; /* the last one */
+    uint64_t complained;       /* ms: about a path with variables */
 };
 
 struct sink_spec {
@@ -42,9 +44,9 @@ void sink_line(struct log_sink *s);
 void sinks_flush(struct worker *w); /* buffers, too */
 /* Writes what waits and opens each file anew; one that fails stays as it is, and is said. */
 void sinks_reopen(struct worker *w);
-void sinks_note_failure(struct worker *w, struct span path, int error);
-/* False: a log could not be opened; the message is appended. */
-bool sinks_good(const struct worker *w, struct buf *messages);
+void sinks_note_failure(struct worker *w, struct log_failure failure);
+/* A log that could not be opened; NULL: all could. */
+const struct log_failure *sinks_failure(const struct worker *w);
 void sinks_free(struct worker *w);
 
 #endif

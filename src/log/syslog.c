@@ -147,7 +147,7 @@ static int print_head(const struct syslog *to, const char *local_time, char head
                     local_time + 12, host, host[0] != '\0' ? " " : "", to->tag);
 }
 
-/* What a receiver takes at least is 1 KiB (RFC 3164 4.1), 2 KiB is what it should (RFC 5424 6.1). */
+/* A receiver takes 1 KiB at least (RFC 3164 4.1), and should take 2 KiB (RFC 5424 6.1). */
 static struct span fitting(struct span text, size_t room, struct span *ret_mark)
 {
     size_t len = room - strlen(CUT);

@@ -284,7 +284,8 @@ enum ssl_verdict ssl_accept(struct connection *c, const struct listener *l)
         buf_init(&client, 64, NULL);
         address_print_ip(&c->conn.peer, &client);
         struct span text = buf_view(&client);
-        errlog_write(w->log, LEVEL_INFO, c->serial, 0, "SSL handshake failed (%s), client: %.*s",
+        errlog_write(block_log(w, g, l->fallback), LEVEL_INFO, c->serial, 0,
+                     "SSL handshake failed (%s), client: %.*s",
                      io == IO_TIMEOUT ? "timed out" : reason, (int)text.len, text.at);
         buf_done(&client);
     }
