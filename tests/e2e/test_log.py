@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from support.origin import free_port
-from support.proxy import BIFRONS
+from support.proxy import BIFRONS, run
 from support.waiting import eventually
 from support.wire import request
 
@@ -604,3 +604,66 @@ http {{ access_log off; server {{ listen 127.0.0.1:0; return 204; }} }}
         process.terminate()
         assert process.wait(timeout=10) == 0
         os.close(reader)
+
+
+def test_records_go_to_the_logs_of_the_location(start, room):
+    for name in ("outer", "inner", "both"):
+        (room / f"{name}.log").touch()
+    proxy = start(f"""
+error_log {room}/error.log info;
+error_log {room}/outer.log error;
+http {{
+    server {{
+        listen 127.0.0.1:0;
+        root {room}/none;
+        location /inner/ {{ error_log {room}/inner.log crit; }}
+        location /both/ {{ error_log {room}/both.log debug; error_log {room}/outer.log info; }}
+    }}
+}}
+""")
+    with proxy.connect() as c:
+        for target in ("/a", "/inner/b", "/both/c"):
+            assert c.get(target).status == 404
+    eventually(lambda: "/both/c" in gentle(room / "both.log"), "a record")
+
+    def targets(name):
+        return re.findall(r'request: "GET (\S+)', gentle(room / name))
+
+    assert targets("error.log") == ["/a"]
+    assert targets("outer.log") == ["/a", "/both/c"]
+    assert targets("inner.log") == []
+    assert targets("both.log") == ["/both/c"]
+    assert "[notice]" not in gentle(room / "outer.log")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root is what must not be led astray")
+def test_root_is_not_led_elsewhere_by_a_log_that_is_a_link(room):
+    (room / "logs").mkdir()
+    (room / "logs" / "a.log").symlink_to(room / "made-by-root")
+    config = room / "c.conf"
+    config.write_text(f"error_log stderr;\nserver {{ listen 127.0.0.1:0;\naccess_log {room}/logs/a.log; }}\n")
+    for options in (["-t"], []):
+        done = run(*options, "-c", config, "-p", room)
+        assert done.returncode == 1 and f"failed (40: Too many levels of symbolic links) in {config}:3" in done.stderr
+    assert not (room / "made-by-root").exists()
+
+
+def test_a_value_in_a_path_leads_to_a_file_of_the_folder_alone(start, room):
+    proxy = start(f"""
+http {{
+    log_format f '$uri';
+    access_log {room}/by/$host.log f;
+    server {{ listen 127.0.0.1:0; root {room}; }}
+}}
+""")
+    (room / "precious").write_text("as it was\n")
+    (room / "precious").chmod(0o666)
+    (room / "by" / "link.log").symlink_to(room / "precious")
+    os.mkfifo(room / "by" / "pipe.log")
+    (room / "by" / "pipe.log").chmod(0o666)
+    with proxy.connect() as c:
+        for host in ("link", "pipe", "fine"):
+            assert c.get("/none", host).status == 404
+    eventually(lambda: gentle(room / "by" / "fine.log") == "/none\n", "a line")
+    assert (room / "precious").read_text() == "as it was\n"
+    assert proxy.wait_error(r'\[crit\] .*open\(\) ".*/by/link.log" failed \(40: ')
