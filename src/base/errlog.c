@@ -84,11 +84,18 @@ static int put(struct errlog_file *f, enum level level, char *record, size_t len
     return log_file_write(&f->to, (struct span){ record, len + 1 }, &written);
 }
 
+static void note_missing(struct errlog_file *f)
+{
+    if (f->count.lost == 0 && f->count.suppressed == 0 && f->on_missing != NULL)
+        f->on_missing(f);
+}
+
 static void put_counted(struct errlog_file *f, enum level level, char *record, size_t len)
 {
     int failed = put(f, level, record, len);
 
     if (failed < 0) {
+        note_missing(f);
         f->count.lost++;
         f->count.error = -failed;
     }
@@ -115,10 +122,11 @@ __attribute__((noinline)) static void say_missing(struct errlog_file *f)
         c->lost = 0;
 }
 
-void errlog_settle(struct errlog_file *f)
+bool errlog_settle(struct errlog_file *f)
 {
     if (f->send != NULL || f->to.fd >= 0)
         say_missing(f);
+    return f->count.suppressed == 0 && f->count.lost == 0;
 }
 
 /* Peers choose how many of their records there are. */
@@ -133,6 +141,7 @@ static bool is_suppressed(struct errlog_file *f, uint64_t connection)
     }
     if (connection == 0 || c->of_peers++ < ERRLOG_MOST_OF_PEERS)
         return false;
+    note_missing(f);
     c->suppressed++;
     return true;
 }

@@ -26,6 +26,9 @@ struct errlog_file {
     struct log_file to;
     /* Instead of a write: a whole record, without its line end. 0 or -errno: it is lost. */
     int (*send)(struct errlog_file *f, enum level level, struct span record);
+    /* Something is missing for the first time since it was said: errlog_settle is due in a second.
+     * NULL: nobody asks. */
+    void (*on_missing)(struct errlog_file *f);
     struct errlog_count {
         int64_t second; /* of `of_peers` */
         uint32_t of_peers;
@@ -57,7 +60,7 @@ bool level_parse(struct span name, enum level *ret);
  * bytes from 0x7f up, are written as \xHH. `connection` 0 and `error` 0 are left out. */
 void errlog_write(const struct errlog *log, enum level level, uint64_t connection, int error,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* Says what is missing and was not said yet. */
-void errlog_settle(struct errlog_file *f);
+/* Says what is missing and was not said yet. False: even that was not taken. */
+bool errlog_settle(struct errlog_file *f);
 
 #endif

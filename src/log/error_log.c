@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+enum { SAY_AFTER_MS = 1000 };
+
 struct error_line {
     struct errlog log;           /* `file` and `next` are set when it is opened */
     struct span path;            /* `stderr`, absolute, or what syslog is told */
@@ -26,6 +28,7 @@ struct error_log_settings {
 struct error_file {
     struct errlog_file file;
     struct error_file *next;
+    struct error_logs *all;
     struct syslog syslog; /* a copy: outlives generations */
     char path[];
 };
@@ -129,6 +132,31 @@ static int send_record(struct errlog_file *f, enum level level, struct span reco
     return syslog_send(f->to.fd, &to, now.local_time, record);
 }
 
+static void on_missing(struct errlog_file *f)
+{
+    struct error_logs *logs = CONTAINER(f, struct error_file, file)->all;
+
+    if (logs->loop != NULL && !timer_is_set(&logs->due))
+        timer_set(&logs->loop->wheel, &logs->due, loop_now(logs->loop) + SAY_AFTER_MS);
+}
+
+static void on_due(struct timer *t)
+{
+    struct error_logs *logs = CONTAINER(t, struct error_logs, due);
+
+    for (struct error_file *f = logs->files; f != NULL; f = f->next)
+        if (!errlog_settle(&f->file))
+            on_missing(&f->file); /* nobody reads it: asked again */
+}
+
+void error_logs_watch(struct error_logs *logs, struct loop *loop)
+{
+    if (logs->loop != NULL)
+        timer_unset(&logs->loop->wheel, &logs->due);
+    logs->loop = loop;
+    logs->due.on_time = on_due;
+}
+
 static int open_syslog(struct error_file *f, const struct syslog *to)
 {
     int fd = syslog_open(to);
@@ -153,6 +181,8 @@ static int file_open(struct error_logs *logs, const struct error_line *line,
     f = calloc(1, sizeof(*f) + line->path.len + 1);
     if (f == NULL)
         abort();
+    f->all = logs;
+    f->file.on_missing = on_missing;
     memcpy(f->path, line->path.at, line->path.len);
     int failed =
         line->syslog != NULL ? open_syslog(f, line->syslog) : log_file_open(f->path, &f->file.to);

@@ -282,6 +282,7 @@ static bool start_worker(struct service *s)
                  strerrordesc_np(-failed));
         return false;
     }
+    error_logs_watch(&s->error_logs, &s->loop);
     sinks_start(w);
     pools_start(w);
     generation_swap(w, s->generation);
@@ -338,6 +339,7 @@ __attribute__((noreturn)) static void leave_as_it_is(struct service *s, int fail
 {
     say_goodbye(s);
     sinks_flush(&s->worker);
+    error_logs_close(&s->error_logs);
     pidfile_remove(&s->pidfile);
     _exit(failed == 0 ? 0 : 1);
 }
@@ -347,6 +349,7 @@ static void end_worker(struct service *s)
     struct worker *w = &s->worker;
 
     say_goodbye(s);
+    error_logs_watch(&s->error_logs, NULL);
     signals_stop(&s->signals);
     loop_turn(&s->loop, 0);
     generation_unref(&w->generation);

@@ -182,6 +182,25 @@ static void all_are_opened_anew(void **state)
     ask(s, "/", LEVEL_INFO, "kept");
 }
 
+static void what_is_missing_is_said_when_the_second_is_over(void **state)
+{
+    struct stage *s = *state;
+    char name[200];
+    static char text[400000];
+
+    opened(s, "error_log %a info; server { listen 80; }");
+    error_logs_watch(&logs, &s->loop);
+    for (unsigned i = 0; i < 3 * ERRLOG_MOST_OF_PEERS; i++)
+        errlog_write(s->worker.log, LEVEL_INFO, 1, 0, "x");
+    stage_pass(s, 1100);
+    snprintf(name, sizeof(name), "%s/a", folder);
+    int fd = open(name, O_RDONLY);
+    text[read(fd, text, sizeof(text) - 1)] = '\0';
+    close(fd);
+    assert_has(text, "records of the error log suppressed, since peers caused too many: ");
+    error_logs_watch(&logs, NULL);
+}
+
 static const struct {
     const char *text, *want;
 } refused[] = {
@@ -208,6 +227,7 @@ int main(void)
         IN_FOLDER(without_a_line_all_goes_to_the_standard_place),
         IN_FOLDER(what_cannot_be_opened_is_known_by_its_line),
         IN_FOLDER(all_are_opened_anew),
+        IN_FOLDER(what_is_missing_is_said_when_the_second_is_over),
         IN_FOLDER(what_cannot_be_logged_to_is_refused),
     };
 
