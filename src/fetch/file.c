@@ -288,7 +288,7 @@ static bool get_document_root(struct exchange *x, struct span arg, struct span *
 }
 
 static const struct variable variables[] = {
-    { "document_root", false, get_document_root, "the folder that `root` names" },
+    { "document_root", NO_FAMILY, get_document_root, "the folder that `root` names" },
     {},
 };
 
