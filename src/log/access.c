@@ -2,6 +2,7 @@
  * bytes never end a line or leave their quotes. */
 #include "log/access.h"
 
+#include "base/json.h"
 #include "conf/types.h"
 #include "exchange/exchange.h"
 #include "exchange/template.h"
@@ -372,7 +373,7 @@ static void start(struct worker *w, struct generation *g, void *settings)
     const struct conf_list *lists = g->access_logs.items;
 
     (void)settings;
-    for (uint32_t i = 0; i < g->access_logs.len; i++) {
+    for (uint32_t i = 0; i < g->access_logs.len && w->sinks != NULL; i++) { /* NULL: a rehearsal */
         struct access_log *logs = lists[i].items;
 
         for (uint32_t j = 0; j < lists[i].len; j++) {
@@ -429,24 +430,7 @@ static void add_default(struct span value, bool set, struct buf *out)
 static void add_json(struct span value, bool set, struct buf *out)
 {
     (void)set;
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.at[i];
-        const char *short_form = c == '"'    ? "\\\""
-                                 : c == '\\' ? "\\\\"
-                                 : c == '\n' ? "\\n"
-                                 : c == '\r' ? "\\r"
-                                 : c == '\t' ? "\\t"
-                                 : c == '\b' ? "\\b"
-                                 : c == '\f' ? "\\f"
-                                             : NULL;
-
-        if (short_form != NULL)
-            buf_adds(out, short_form);
-        else if (c < 0x20)
-            buf_addf(out, "\\u%04X", c);
-        else
-            buf_add_byte(out, (char)c);
-    }
+    json_add_text(value, out);
 }
 
 static void add_raw(struct span value, bool set, struct buf *out)
