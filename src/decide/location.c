@@ -11,6 +11,7 @@
 #include "decide/location_table.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
+#include "exchange/trace.h"
 #include "proto/uri.h"
 
 struct location_settings {
@@ -274,13 +275,55 @@ static bool is_forbidden(const struct exchange *x)
     return own->internal && !exchange_is_internal(x);
 }
 
+static const char *way_to(const struct location *l, bool slashed)
+{
+    switch (l->kind) {
+    case LOCATION_PREFIX:
+        return slashed ? "it answers for the path without its slash" : "longest prefix";
+    case LOCATION_CARET:
+        return slashed ? "it answers for the path without its slash"
+                       : "longest prefix, no expression is asked";
+    case LOCATION_EXACT:
+        return slashed ? "it answers for the path without its slash" : "equal";
+    case LOCATION_EXPRESSION:
+        return "first expression that matches";
+    case LOCATION_NAMED:
+        break;
+    }
+    return "by its name";
+}
+
+/* Nested ones are told with the block around them. */
+static void tell_way(struct exchange *x, const struct location *l, enum verdict verdict)
+{
+    const struct conf_block *around = l->block->parent;
+    const char *way = way_to(l, verdict == ANSWER);
+
+    if (verdict == REFUSE)
+        trace_why(x, "%s, but it is internal", way);
+    else if (around != NULL && around->context == CTX_LOCATION)
+        trace_why(x, "%s, inside %s", way, around->label.at);
+    else
+        trace_why(x, "%s", way);
+}
+
 static enum verdict enter(struct exchange *x, const struct location *l, enum verdict verdict)
 {
     exchange_enter(x, l->block);
     if (is_forbidden(x))
         verdict = REFUSE;
     decided(x, DECIDED_LOCATION, verdict, l->place, l->block->label.at);
+    if (trace_of(x) != NULL)
+        tell_way(x, l, verdict);
     return verdict == REFUSE ? exchange_refuse(x, 404, NULL) : verdict;
+}
+
+static void tell_none(struct exchange *x)
+{
+    if (trace_of(x) == NULL)
+        return;
+    trace_say(x, DECIDED_LOCATION, NEXT, (struct place){ 0 }, "none");
+    trace_why(x, "no location has the path %.*s", (int)x->request.uri.len, x->request.uri.at);
 }
 
 static enum verdict find_location(struct exchange *x, const void *settings)
@@ -292,6 +335,7 @@ static enum verdict find_location(struct exchange *x, const void *settings)
         return NEXT;
     switch (find_in(&search, settings)) {
     case FOUND_NOTHING:
+        tell_none(x);
         break;
     case FOUND_PREFIX:
     case FOUND_FINAL:
