@@ -1,6 +1,7 @@
 /* The command line: from words to a task. */
 #include "run/cli.h"
 
+#include "run/explain.h"
 #include "run/service.h"
 
 #include <openssl/crypto.h>
@@ -43,6 +44,8 @@ int cli_main(int argc, char **argv)
 {
     struct arena arena;
 
+    if (explain_knows(argc, argv))
+        return explain_main(argc, argv);
     arena_init(&arena, 16 * 1024, NULL);
     struct options o = options_read(argc, argv, &arena);
     int code = perform(&o);

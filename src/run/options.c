@@ -71,8 +71,7 @@ static bool take_flag(struct options *o, char flag)
     }
 }
 
-/* `-tq`, `-cFILE`, `-c FILE`. `ret_next` counts the arguments that are used up. */
-static bool read_word(struct options *o, const char *word, const char *following, int *ret_used)
+bool options_word(struct options *o, const char *word, const char *following, int *ret_used)
 {
     *ret_used = 1;
     for (const char *p = word; *p != '\0'; p++) {
@@ -120,7 +119,7 @@ struct options options_read(int argc, char **argv, struct arena *arena)
             o.task = TASK_FAIL;
             return o;
         }
-        if (!read_word(&o, argv[i] + 1, i + 1 < argc ? argv[i + 1] : NULL, &used))
+        if (!options_word(&o, argv[i] + 1, i + 1 < argc ? argv[i + 1] : NULL, &used))
             return o;
         i += used;
     }
