@@ -34,6 +34,11 @@ static int perform(const struct options *o)
     case TASK_HELP:
         options_help();
         return 0;
+    case TASK_PRINT:
+        fwrite(o->text.at, 1, o->text.len, stdout);
+        return fflush(stdout) == 0 ? 0 : 1;
+    case TASK_NOTHING:
+        return 0;
     case TASK_FAIL:
         return 1;
     }

@@ -265,9 +265,8 @@ static void begin(struct rehearsal *r, struct exchange *x)
     x->listener = l;
     x->server = l->fallback;
     exchange_enter(x, l->fallback);
-    trace_say(x, DECIDED_LISTENER, NEXT, l->place, "%.*s%s", (int)l->text.len, l->text.at,
-              l->ssl ? " ssl" : "");
-    trace_why(x, "%s", why_listener(r));
+    trace_say(x, DECIDED_LISTENER, NEXT, l->place, "%.*s", (int)l->text.len, l->text.at);
+    trace_why(x, "%s%s", why_listener(r), l->ssl ? ", with TLS" : "");
     if (!serve_may_come(x->generation, l, &x->client_address)) {
         trace_say(x, DECIDED_RULE, REFUSE, nowhere, "reset");
         trace_why(x, "\"deny\": the connection is reset before anything is read of it");

@@ -80,7 +80,7 @@ static void add_row(const struct exchange *x, const struct trace_line *l, const 
                     struct span folder, struct buf *out)
 {
     struct span file = place_file(x->generation, l->place);
-    size_t cut = span_agrees(file, folder.at) && file.len > folder.len ? folder.len : 0;
+    size_t cut = span_same(span_first(file, folder.len), folder) ? folder.len : 0;
 
     add_cell(span_of(decided_name(l->what)), w->what, out);
     add_cell(subject_of(l), w->subject, out);
@@ -187,10 +187,15 @@ static bool is_open(const struct trace *t)
 
 static void add_forward(struct exchange *x, struct buf *out)
 {
+    struct span verdict = { "error", 5 }; /* nothing that rules could be asked about */
+
     if (is_open(trace_of(x))) /* until an address is known, all may still be refused */
-        buf_adds(out, "  \"verdict\": \"open\",\n");
+        verdict = span_of("open");
     else
-        add_variable(x, "forward_verdict", out);
+        variable_value(x, span_of("forward_verdict"), &verdict);
+    buf_adds(out, "  ");
+    add_member("verdict", verdict, out);
+    buf_adds(out, ",\n");
     add_variable(x, "forward_rule", out);
     add_variable(x, "forward_stage", out);
     add_variable(x, "forward_reason", out);

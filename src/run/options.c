@@ -1,6 +1,6 @@
 /* The command line: NGINX's flags with NGINX's words (nginx-semantics 2), each value joined or
  * separate, and quick commands that need no file. */
-#include "run/options.h"
+#include "run/quick.h"
 
 #include <stdio.h>
 
@@ -131,7 +131,11 @@ void options_help(void)
     fputs("bifrons version: bifrons/" BIFRONS_VERSION "\n"
           "Usage: bifrons [-?hvVtq] [-p prefix] [-c filename] [-e filename] [-g directives]\n"
           "       bifrons reverse-proxy --from ADDRESS --to ADDRESS\n"
-          "       bifrons forward-proxy [--listen ADDRESS] [--allow NETWORK]\n"
+          "       bifrons forward-proxy [--listen ADDRESS] [--allow NETWORK] [--deny-list FILE]\n"
+          "       bifrons file-server --root FOLDER [--listen ADDRESS]\n"
+          "       bifrons explain [-c filename] URL\n"
+          "       bifrons forward explain [-c filename] URL | HOST:PORT\n"
+          "       bifrons COMMAND -h\n"
           "\n"
           "Options:\n"
           "  -?,-h         : this help\n"
