@@ -69,6 +69,17 @@ void trace_why(struct exchange *x, const char *format, ...)
     va_end(args);
 }
 
+void trace_filter(struct exchange *x, const char *name, const char *does, const char *misfit)
+{
+    static const struct place nowhere;
+
+    trace_say(x, DECIDED_FILTER, misfit == NULL ? PASS : NEXT, nowhere, "%s", name);
+    if (misfit == NULL)
+        trace_why(x, "%s", does);
+    else
+        trace_why(x, "leaves it as it is: %s", misfit);
+}
+
 void trace_decision(struct trace *t, const struct decision *d, struct place place)
 {
     struct trace_line *line = add(t);

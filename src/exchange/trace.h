@@ -42,6 +42,9 @@ void trace_say(struct exchange *x, enum decided what, enum verdict verdict, stru
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* Why: of the last line. */
 void trace_why(struct exchange *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What a filter says of an answer: `does` it, or leaves it as it is because of a misfit (NULL:
+ * none). */
+void trace_filter(struct exchange *x, const char *name, const char *does, const char *misfit);
 
 /* decided()'s. */
 void trace_decision(struct trace *t, const struct decision *d, struct place place);

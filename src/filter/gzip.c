@@ -7,7 +7,6 @@
 #include "filter/gzip.h"
 
 #include "conf/types.h"
-#include "exchange/exchange.h"
 #include "exchange/trace.h"
 #include "filter/changed_body.h"
 #include "filter/gzip_stream.h"
@@ -199,15 +198,6 @@ static void add_vary(struct exchange *x)
     f->at[0] = vary;
 }
 
-static void tell(struct exchange *x, const char *misfit)
-{
-    static const struct place nowhere;
-
-    trace_say(x, DECIDED_FILTER, misfit == NULL ? PASS : NEXT, nowhere, "gzip");
-    trace_why(x, "%s%s",
-              misfit == NULL ? "compresses" : "not compressed: ", misfit == NULL ? "" : misfit);
-}
-
 static bool wants(struct exchange *x, const void *settings)
 {
     const struct gzip_settings *own = settings;
@@ -220,7 +210,7 @@ static bool wants(struct exchange *x, const void *settings)
     if (misfit == NULL)
         misfit = client_misfit(x, own);
     if (trace_of(x) != NULL)
-        tell(x, misfit);
+        trace_filter(x, "gzip", "compresses", misfit);
     return misfit == NULL;
 }
 

@@ -48,13 +48,24 @@ static struct span how_of(const struct trace_line *l)
     return l->subject.len == 0 ? (struct span){ NULL, 0 } : l->how;
 }
 
+/* A long rule is cut: its place says where all of it stands. */
+static bool is_cut(const struct trace_line *l)
+{
+    return l->what == DECIDED_RULE && subject_of(l).len > WIDEST_SUBJECT;
+}
+
+static size_t shown_length(const struct trace_line *l)
+{
+    return is_cut(l) ? WIDEST_SUBJECT : subject_of(l).len;
+}
+
 static struct widths widths_of(const struct trace *t)
 {
     struct widths w = { 0 };
 
     for (const struct trace_line *l = t->first; l != NULL; l = l->next) {
         w.what = wider(w.what, strlen(decided_name(l->what)), WIDEST_SUBJECT);
-        w.subject = wider(w.subject, subject_of(l).len, WIDEST_SUBJECT);
+        w.subject = wider(w.subject, shown_length(l), WIDEST_SUBJECT);
         w.how = wider(w.how, l->place.line > 0 ? how_of(l).len : 0, WIDEST_HOW);
     }
     return w;
@@ -76,6 +87,16 @@ static void add_cell(struct span text, size_t width, struct buf *out)
     buf_adds(out, "  ");
 }
 
+static void add_subject(const struct trace_line *l, size_t width, struct buf *out)
+{
+    if (!is_cut(l)) {
+        add_cell(subject_of(l), width, out);
+        return;
+    }
+    buf_add(out, span_first(subject_of(l), WIDEST_SUBJECT - 3));
+    buf_adds(out, "...  "); /* so the column is as wide as it gets */
+}
+
 static void add_row(const struct exchange *x, const struct trace_line *l, const struct widths *w,
                     struct span folder, struct buf *out)
 {
@@ -83,7 +104,7 @@ static void add_row(const struct exchange *x, const struct trace_line *l, const 
     size_t cut = span_same(span_first(file, folder.len), folder) ? folder.len : 0;
 
     add_cell(span_of(decided_name(l->what)), w->what, out);
-    add_cell(subject_of(l), w->subject, out);
+    add_subject(l, w->subject, out);
     add_cell(how_of(l), l->place.line > 0 ? w->how : 0, out);
     if (l->place.line > 0) {
         buf_add(out, span_from(file, cut));

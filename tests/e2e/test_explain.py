@@ -233,9 +233,19 @@ def test_compression_tells_why_not(site):
     (gzip,) = explain(site, "http://a.example:8080/big.html", *asked).all("filter")
     assert (gzip["subject"], gzip["how"], gzip["verdict"]) == ("gzip", "compresses", "pass")
     (gzip,) = explain(site, "http://a.example:8080/big.html").all("filter")
-    assert gzip["how"] == "not compressed: the client does not accept it"
+    assert gzip["how"] == "leaves it as it is: the client does not accept it"
     (gzip,) = explain(site, "http://a.example:8080/img/a.png", *asked).all("filter")
-    assert gzip["how"] == "not compressed: gzip_types does not name its type"
+    assert gzip["how"] == "leaves it as it is: gzip_types does not name its type"
+
+
+def test_a_substitution_tells_why_not(room):
+    config = room / "sub.conf"
+    config.write_text("server { listen 127.0.0.1:8080; sub_filter a b; default_type text/html;\n"
+                      'location / { return 200 "aaa"; } location /e { return 200; } location /j { default_type x/y; return 200 "a"; } }')
+    for path, how in (("/", "replaces"), ("/e", "leaves it as it is: it is empty"),
+                      ("/j", "leaves it as it is: sub_filter_types does not name its type")):
+        (told,) = explain(config, f"http://a:8080{path}").all("filter")
+        assert (told["subject"], told["how"]) == ("sub_filter", how)
 
 
 def test_method_and_headers_are_part_of_the_question(site):

@@ -302,7 +302,9 @@ static void keep(struct visit *v, const struct trial *t)
 static void pass(struct exchange *x, struct visit *v, const struct trial *t,
                  const struct address *candidate)
 {
-    if (v->outcome != OUTCOME_ALLOW) {
+    bool first = v->outcome != OUTCOME_ALLOW;
+
+    if (first) {
         if (x->fault == FAULT_DESTINATION_IP_PROHIBITED || x->fault == FAULT_HTTP_REQUEST_DENIED)
             x->fault = FAULT_NONE;
         exchange_keep(x, &exchange_explanation_key, NULL);
@@ -314,6 +316,8 @@ static void pass(struct exchange *x, struct visit *v, const struct trial *t,
     v->cause = CAUSE_RULE;
     v->rule = t->rule;
     v->address = *candidate;
+    if (first)
+        tell_reason(x, v);
 }
 
 /* Of denied candidates the first one's reason is told, if none is left (2.2). */
