@@ -263,6 +263,7 @@ static enum verdict check_length(struct exchange *x)
         return NEXT;
     exchange_log(x, LEVEL_INFO, 0, "client intended to send too large body: %llu bytes",
                  (unsigned long long)x->request.length);
+    decided(x, DECIDED_LIMIT, REFUSE, x->block->place, "client_max_body_size");
     x->fault = FAULT_BODY_TOO_LARGE;
     return exchange_fail(x);
 }
@@ -277,14 +278,15 @@ static bool is_forbidden(const struct exchange *x)
 
 static const char *way_to(const struct location *l, bool slashed)
 {
+    if (slashed)
+        return "it answers for the path without its slash";
     switch (l->kind) {
     case LOCATION_PREFIX:
-        return slashed ? "it answers for the path without its slash" : "longest prefix";
+        return "longest prefix";
     case LOCATION_CARET:
-        return slashed ? "it answers for the path without its slash"
-                       : "longest prefix, no expression is asked";
+        return "longest prefix, no expression is asked";
     case LOCATION_EXACT:
-        return slashed ? "it answers for the path without its slash" : "equal";
+        return "equal";
     case LOCATION_EXPRESSION:
         return "first expression that matches";
     case LOCATION_NAMED:
@@ -318,12 +320,14 @@ static enum verdict enter(struct exchange *x, const struct location *l, enum ver
     return verdict == REFUSE ? exchange_refuse(x, 404, NULL) : verdict;
 }
 
-static void tell_none(struct exchange *x)
+static void tell_none(struct exchange *x, enum verdict verdict, const char *why)
 {
+    static const struct place nowhere;
+
     if (trace_of(x) == NULL)
         return;
-    trace_say(x, DECIDED_LOCATION, NEXT, (struct place){ 0 }, "none");
-    trace_why(x, "no location has the path %.*s", (int)x->request.uri.len, x->request.uri.at);
+    trace_say(x, DECIDED_LOCATION, verdict, nowhere, "none");
+    trace_why(x, "%s", why);
 }
 
 static enum verdict find_location(struct exchange *x, const void *settings)
@@ -335,7 +339,7 @@ static enum verdict find_location(struct exchange *x, const void *settings)
         return NEXT;
     switch (find_in(&search, settings)) {
     case FOUND_NOTHING:
-        tell_none(x);
+        tell_none(x, NEXT, "no location has the path");
         break;
     case FOUND_PREFIX:
     case FOUND_FINAL:
@@ -345,6 +349,7 @@ static enum verdict find_location(struct exchange *x, const void *settings)
         verdict = enter(x, search.at, ANSWER);
         return verdict == ANSWER ? redirect_to(x, search.at->path) : verdict;
     case FOUND_LIMIT:
+        tell_none(x, REFUSE, "an expression was given up at its limit");
         return exchange_refuse(x, 500, NULL);
     }
     return verdict == NEXT ? check_length(x) : verdict;

@@ -410,8 +410,10 @@ static enum verdict choose_server(struct exchange *x, const void *settings)
     exchange_enter(x, x->server);
     decided(x, DECIDED_SERVER, found != NULL ? NEXT : REFUSE, x->server->place,
             x->server->label.at);
-    if (trace_of(x) != NULL)
+    if (trace_of(x) != NULL && found != NULL)
         tell_why(x);
+    else if (trace_of(x) != NULL)
+        trace_why(x, "an expression was given up at its limit");
     return found != NULL ? NEXT : exchange_refuse(x, 500, NULL);
 }
 

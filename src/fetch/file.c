@@ -216,8 +216,12 @@ static enum verdict serve_file(struct exchange *x, const void *settings)
 
     if (exchange_is_forward(x))
         return NEXT;
-    if (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST)
+    if (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST) {
+        tell_file(x, &own->root, 0);
+        if (trace_of(x) != NULL)
+            trace_why(x, "a file answers GET and HEAD alone");
         return exchange_refuse(x, 405, NULL);
+    }
     if (span_ends(x->request.uri, "/"))
         return NEXT;
     int fd = root_open(x, &own->root, x->request.uri, O_RDONLY | O_NONBLOCK | O_NOCTTY);
