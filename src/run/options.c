@@ -1,5 +1,7 @@
 /* The command line: NGINX's flags with NGINX's words (nginx-semantics 2), each value joined or
  * separate, and quick commands that need no file. */
+#include "run/options.h"
+
 #include "run/quick.h"
 
 #include <stdio.h>
