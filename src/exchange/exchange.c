@@ -7,6 +7,7 @@
 #include "exchange/exchange.h"
 
 #include "exchange/body.h"
+#include "exchange/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,7 +45,9 @@ static enum verdict phases_run(struct exchange *x, enum phase first)
 
 static void fetch_head(struct exchange *x)
 {
-    if (x->source->ops->head(x->source) == IO_OK)
+    if (trace_of(x) != NULL && x->source->ops->foretell != NULL)
+        x->source->ops->foretell(x->source);
+    else if (x->source->ops->head(x->source) == IO_OK)
         hooks_run(x, PHASE_RESPONSE);
     else if (!x->redirected)
         exchange_fail(x);
@@ -158,6 +161,15 @@ enum after exchange_run(struct exchange *x)
     return after;
 }
 
+void exchange_rehearse(struct exchange *x)
+{
+    if (x->client->ops->read_head(x->client) != IO_OK)
+        return;
+    settle(x);
+    if (x->source != NULL && x->response.status != 0)
+        filters_wrap(x);
+}
+
 static void run_loggers(struct exchange *x)
 {
     const struct generation *g = x->generation;
@@ -174,7 +186,7 @@ void exchange_end(struct exchange *x, enum io io)
         x->fault = FAULT_CLIENT_GONE;
     if (x->response.head_sent == 0 && x->fault == FAULT_CLIENT_GONE)
         x->response.status = 499;
-    if (x->response.status != 0)
+    if (x->response.status != 0 && trace_of(x) == NULL)
         run_loggers(x); /* the source holds the bytes of the answer's fields */
     exchange_source(x, NULL);
     if (x->body != NULL)

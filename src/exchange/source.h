@@ -40,6 +40,9 @@ struct source_ops {
     enum io (*head)(struct source *s);
     /* IO_OK: a part. IO_EOF: the body is complete. Else it is cut. */
     enum io (*read)(struct source *s, struct part *ret);
+    /* Instead of `head` in a rehearsal: says what would be asked (exchange/trace.h). NULL: `head`
+     * itself asks nobody. */
+    void (*foretell)(struct source *s);
     /* A read would not wait; NULL: never waits. */
     bool (*ready)(const struct source *s);
     /* Before the first read: give only `length` bytes from `offset`. NULL: who wants less reads and

@@ -19,7 +19,8 @@ struct worker {
     struct exchange *idle_exchanges;   /* pooled; owned */
     struct upstream_pools *pools;      /* fetch/upstream: connections and peer state; owned */
     struct link tunnels;               /* fetch/tunnel: the live ones */
-    struct log_sinks *sinks;           /* log: open files and their lines of this turn; owned */
+    struct log_sinks *sinks;           /* log: open files and their lines of this turn; owned.
+                                          NULL: nothing is logged */
     uint64_t complained;               /* ms: a full worker is said once a second */
     struct serve_state *serve;         /* serve: listening sockets, records of connections; owned */
     struct address *own_addresses;     /* of this machine's interfaces */
