@@ -162,6 +162,17 @@ enum io h1_send_head(struct client *c)
     return IO_FAILED;
 }
 
+bool h1_drop_head(struct client *c)
+{
+    struct h1 *h = h1_of(c);
+
+    if (h->marks.dead || h->out.len == 0)
+        return false;
+    buf_clear(&h->out);
+    h->answer = (struct h1_answer){ .begun = false };
+    return true;
+}
+
 /* --- sending -------------------------------------------------------------------------------- */
 
 static size_t total(const struct iovec *iov, int n)
