@@ -205,6 +205,23 @@ static bool set_path(struct conf_call *call, void *field)
     return true;
 }
 
+/* Levels of subfolders spread the names of files; ours have none, so they are only checked. */
+static bool set_folder(struct conf_call *call, void *field)
+{
+    enum { MOST_DIGITS = 10 };
+    uint64_t digits = 0;
+
+    for (unsigned i = 2; i < conf_count(call); i++) {
+        uint64_t level;
+
+        if (!conf_read_number(conf_word(call, i), MOST_DIGITS, &level) || level == 0 ||
+            (digits += level) > MOST_DIGITS)
+            return conf_refuse(call, i, "invalid value \"%s\"",
+                               arena_cstr(conf_arena(call), conf_word(call, i)));
+    }
+    return set_path(call, field);
+}
+
 /* The name that word `word` is. NULL: refused. */
 static const struct conf_name *read_name(struct conf_call *call, unsigned word)
 {
@@ -333,6 +350,7 @@ const struct conf_type conf_seconds = { .set = set_seconds,
                                         .print = print_time };
 const struct conf_type conf_text = { .set = set_text, .size = sizeof(struct span) };
 const struct conf_type conf_path = { .set = set_path, .size = sizeof(struct span) };
+const struct conf_type conf_folder = { .set = set_folder, .size = sizeof(struct span) };
 const struct conf_type conf_choice = { .set = set_choice, .size = sizeof(unsigned) };
 const struct conf_type conf_choices = { .set = set_choices,
                                         .size = sizeof(unsigned),

@@ -12,6 +12,7 @@ extern const struct conf_type conf_time;   /* uint64_t milliseconds; no unit is 
 extern const struct conf_type conf_seconds; /* uint64_t milliseconds; with `y M`, no `ms` */
 extern const struct conf_type conf_text;    /* struct span */
 extern const struct conf_type conf_path;    /* struct span: made absolute by the prefix */
+extern const struct conf_type conf_folder;  /* as conf_path; further words: levels of subfolders */
 extern const struct conf_type conf_choice;  /* unsigned; extra: conf_names, a NULL name ends them */
 extern const struct conf_type
     conf_choices; /* unsigned: bits of each word, together; extra: as above */

@@ -90,7 +90,7 @@ static const struct directive directives[] = {
       "number and size: a line must fit in one, a head in all", 0, NULL },
     { "max_headers", LISTENING, 1, 1, &conf_number, FIELD(max_headers), "1000", WHOLE,
       "most header lines of a request", 0, &header_count },
-    { "client_body_temp_path", ANYWHERE, 1, 4, &conf_path, FIELD(client_body_temp_path),
+    { "client_body_temp_path", ANYWHERE, 1, 4, &conf_folder, FIELD(client_body_temp_path),
       "client_body_temp", WHOLE, "folder of request bodies that are too large for memory", 0,
       NULL },
     { "server_tokens", ANYWHERE, 1, 1, &conf_choice, FIELD(server_tokens), "on", WHOLE,

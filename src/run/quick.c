@@ -84,7 +84,8 @@ static bool write_reverse(const struct words *w, struct buf *out)
     if (!is_plain("--from", w->from) || !is_plain("--to", w->to))
         return false;
     to = strncmp(w->to, "http://", 7) == 0 ? w->to + 7 : w->to;
-    buf_adds(out, "access_log off;\nclient_body_temp_path /tmp;\nclient_max_body_size 0;\n"
+    buf_adds(out, "access_log off;\nclient_body_temp_path /tmp;\nproxy_temp_path /tmp;\n"
+                  "client_max_body_size 0;\n"
                   "server {\n    listen ");
     add_listen(out, w->from);
     buf_adds(out, ";\n    location / {\n        proxy_pass http://");
@@ -130,7 +131,7 @@ static bool write_forward(const struct words *w, struct buf *out)
         fprintf(stderr, "bifrons: \"%s\" is neither an address nor a network\n", w->allow);
         return false;
     }
-    buf_adds(out, "access_log off;\nclient_body_temp_path /tmp;\n"
+    buf_adds(out, "access_log off;\nclient_body_temp_path /tmp;\nproxy_temp_path /tmp;\n"
                   "forward {\n    tunnel_peek off;\n    listen ");
     add_listen(out, listen);
     buf_adds(out, ";\n    rule allow if client ");

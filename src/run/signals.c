@@ -63,6 +63,7 @@ int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct si
     for (size_t i = 0; i < COUNT(caught); i++)
         sigaction(caught[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write */
     signal(SIGHUP, SIG_IGN);
     return 0;
 }
