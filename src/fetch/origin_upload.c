@@ -57,8 +57,10 @@ static void write_failed(struct origin *o, enum io io)
 {
     struct exchange *x = o->source.x;
 
-    if (io == IO_CANCELLED)
+    if (io == IO_CANCELLED) {
+        end_upload(o, UPLOAD_BROKEN); /* whoever waits for the head waits for its time alone now */
         return;
+    }
     if (o->state != ORIGIN_ASKING || (io == IO_FAILED && conn_ready(&o->conn->conn))) {
         o->attempt->sent += 1;
         end_upload(o, UPLOAD_BROKEN);
@@ -144,7 +146,9 @@ static void pass_streamed(void *arg)
         end_upload(o, UPLOAD_WHOLE);
         if (!o->conf->aborts.ignore_client_abort)
             x->client->ops->watch(x->client, true);
-    } else if (read != IO_CANCELLED) {
+    } else if (read == IO_CANCELLED) {
+        write_failed(o, read);
+    } else {
         break_off(o, x->fault);
     }
 }
