@@ -1,7 +1,7 @@
 /* Whole exchanges in which each step fails or is late in its turn, each wait is cancelled, each
  * allocation that may fail does, or somebody leaves, cancels or reloads between any two turns of
- * the loop: nothing is left behind, not even a descriptor, no exchange is logged twice,
- * log, one record at most says what was wrong, and the worker serves the next request. */
+ * the loop: nothing is left behind, not even a descriptor, no exchange is logged twice, one record
+ * at most says what was wrong, and the worker serves the next request. */
 #include "replay.h"
 
 #include "fetch/tunnel.h"
