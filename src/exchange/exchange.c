@@ -132,6 +132,27 @@ static enum io relay(struct exchange *x)
     return io;
 }
 
+/* The body broke before a byte of its head had left (RESP-35): a page of ours takes its place. */
+static bool answer_anew(struct exchange *x)
+{
+    if (!x->client->ops->drop_head(x->client))
+        return false;
+    exchange_fail(x);
+    return x->source != NULL;
+}
+
+static enum io answer(struct exchange *x)
+{
+    filters_wrap(x);
+    enum io io = relay(x);
+
+    if (io != IO_OK && io != IO_CANCELLED && answer_anew(x)) {
+        filters_wrap(x);
+        io = relay(x);
+    }
+    return io;
+}
+
 enum after exchange_run(struct exchange *x)
 {
     enum io io = x->client->ops->read_head(x->client);
@@ -151,8 +172,7 @@ enum after exchange_run(struct exchange *x)
         exchange_end(x, IO_FAILED);
         return AFTER_CLOSE;
     }
-    filters_wrap(x);
-    io = relay(x);
+    io = answer(x);
     if (io == IO_TIMEOUT)
         exchange_log(x, LEVEL_INFO, ETIMEDOUT, "client timed out while sending to client");
 

@@ -55,6 +55,9 @@ struct source_ops {
     enum after (*takeover)(struct source *s);
 };
 
+/* The client's connection takes parts of files as they are: `sendfile on`, and nothing between us
+ * and the kernel. */
+bool source_may_send_files(const struct exchange *x);
 /* The first of `length` > 0 bytes of a file from `offset`, read into *block, which is taken if
  * NULL and stays the caller's. Not IO_OK: x->fault is set, and why was said; a file that became
  * shorter cuts the answer. */

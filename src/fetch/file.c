@@ -136,14 +136,13 @@ static struct span printed(struct exchange *x, const char *format, unsigned long
 static enum verdict answer_file(struct exchange *x, int fd, const struct stat *st)
 {
     struct file_source *f = arena_zalloc(&x->arena, sizeof(*f));
-    const struct conn *conn = x->client->ops->conn(x->client);
     char *date = arena_alloc(&x->arena, 32);
     struct span type = core_type_of(x->core, x->request.uri);
 
     f->source = (struct source){ .ops = &file_ops, .x = x };
     f->fd = fd;
     f->left = (uint64_t)st->st_size;
-    f->sends_file = x->core->tcp.sendfile && conn != NULL && conn_plain(conn);
+    f->sends_file = source_may_send_files(x);
     x->response.status = 200;
     x->response.length = f->left;
     x->response.last_modified = st->st_mtime;

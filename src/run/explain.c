@@ -317,7 +317,7 @@ static void end_worker(struct rehearsal *r)
     exchange_pool_free(w);
     pools_free(w);
     pattern_room_free(&w->pattern_room);
-    free(w->own_addresses);
+    free(w->own.at);
     loop_done(&r->loop);
 }
 

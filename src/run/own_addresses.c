@@ -13,13 +13,13 @@ void worker_note_own_addresses(struct worker *w)
         return;
     for (struct ifaddrs *i = all; i != NULL; i = i->ifa_next)
         count++;
-    w->own_addresses = calloc(count + 1, sizeof(*w->own_addresses));
-    for (struct ifaddrs *i = all; i != NULL && w->own_addresses != NULL; i = i->ifa_next) {
-        struct address *a = &w->own_addresses[w->own_address_count];
+    w->own.at = calloc(count + 1, sizeof(*w->own.at));
+    for (struct ifaddrs *i = all; i != NULL && w->own.at != NULL; i = i->ifa_next) {
+        struct address *a = &w->own.at[w->own.count];
 
         if (i->ifa_addr != NULL && address_of_sockaddr(i->ifa_addr, a)) {
             a->scope = 0;
-            w->own_address_count++;
+            w->own.count++;
         }
     }
     freeifaddrs(all);

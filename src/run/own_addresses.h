@@ -3,7 +3,7 @@
 
 #include "exchange/worker.h"
 
-/* Fills w->own_addresses: no client is led to them (forward-semantics 4.2). Whoever ends the worker
+/* Fills w->own: no client is led to them (forward-semantics 4.2). Whoever ends the worker
  * frees them. */
 void worker_note_own_addresses(struct worker *w);
 

@@ -91,7 +91,8 @@ static bool is_plain(const char *option, const char *word)
 
 /* --- writing the configuration -------------------------------------------------------------- */
 
-static const char preamble[] = "access_log off;\nclient_body_temp_path /tmp;\n";
+static const char preamble[] = "access_log off;\nclient_body_temp_path /tmp;\n"
+                               "proxy_temp_path /tmp;\n";
 
 /* `:8080` means every address. */
 static void add_listen(struct buf *out, const char *address)

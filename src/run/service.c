@@ -281,7 +281,7 @@ static void end_worker(struct service *s)
     pools_free(w);
     pattern_room_free(&w->pattern_room);
     sinks_free(w);
-    free(w->own_addresses);
+    free(w->own.at);
     loop_done(&s->loop);
     pidfile_remove(&s->pidfile);
 }

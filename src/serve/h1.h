@@ -57,6 +57,7 @@ bool h1_discard(struct h1 *h, uint64_t most);
 
 /* h1_send.c */
 enum io h1_send_head(struct client *c);
+bool h1_drop_head(struct client *c);
 enum io h1_flush(struct client *c);
 enum io h1_send_part(struct client *c, const struct part *p);
 enum io h1_send_end(struct client *c);

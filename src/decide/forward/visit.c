@@ -215,8 +215,8 @@ static bool is_own(const struct exchange *x, const struct forward_settings *own,
 {
     const struct address *further = own->own.items;
 
-    for (unsigned i = 0; i < x->worker->own_address_count; i++) {
-        struct address ours = floor_plain(&x->worker->own_addresses[i]);
+    for (unsigned i = 0; i < x->worker->own.count; i++) {
+        struct address ours = floor_plain(&x->worker->own.at[i]);
 
         ours.scope = plain->scope;
         if (address_same_ip(&ours, plain))
