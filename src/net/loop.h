@@ -159,6 +159,11 @@ bool sock_unpark(struct sock *s);
 /* FIN or reset of a peer whose read side is idle or another's: fn once, from the loop, no byte
  * taken; NULL: no more. If it happened already, fn comes from the loop all the same. */
 void sock_watch_hangup(struct sock *s, void (*fn)(struct sock *));
+/* The same, but a FIN is known and no news: fn comes for the reset that may follow, or the end of
+ * both directions, if that has not happened yet. */
+void sock_watch_reset(struct sock *s, void (*fn)(struct sock *));
+/* A reset or another error came; `error` says which. A system call. */
+bool sock_has_failed(struct sock *s);
 /* Legal in every state after sock_open or sock_listen, also a failed one; once. No callback
  * after it but on_closed, from the loop: nothing in kernel or queue names the memory any more.
  * The descriptor is closed then, not before. A fiber that sleeps on it wakes with IO_CANCELLED.

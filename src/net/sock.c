@@ -58,13 +58,19 @@ static void tell_side(struct sock *s, enum side side)
     }
 }
 
+static bool has_hung_up(const struct sock *s)
+{
+    return has(s, has(s, SOCK_FIN_IS_KNOWN) ? SOCK_HUP : SOCK_RDHUP | SOCK_HUP);
+}
+
 static void tell_hangup(struct sock *s)
 {
     void (*fn)(struct sock *) = s->on_hangup;
 
+    if (fn == NULL || !has_hung_up(s))
+        return;
     s->on_hangup = NULL;
-    if (fn != NULL)
-        fn(s);
+    fn(s);
 }
 
 static void end_park(struct sock *s)
@@ -170,7 +176,7 @@ void sock_call_again(struct sock *s)
     }
     if (asked)
         tell_side(s, SIDE_READ);
-    if (has(s, SOCK_IS_OPEN) && has(s, SOCK_RDHUP | SOCK_HUP))
+    if (has(s, SOCK_IS_OPEN))
         tell_hangup(s);
 }
 
@@ -311,8 +317,20 @@ bool sock_unpark(struct sock *s)
 void sock_watch_hangup(struct sock *s, void (*fn)(struct sock *))
 {
     s->on_hangup = fn;
-    if (fn != NULL && has(s, SOCK_RDHUP | SOCK_HUP))
+    clear_flags(s, SOCK_FIN_IS_KNOWN);
+    if (fn != NULL && has_hung_up(s))
         queue_again(s);
+}
+
+void sock_watch_reset(struct sock *s, void (*fn)(struct sock *))
+{
+    set_flags(s, SOCK_FIN_IS_KNOWN);
+    s->on_hangup = has(s, SOCK_HUP) ? NULL : fn;
+}
+
+bool sock_has_failed(struct sock *s)
+{
+    return s->loop->ops->connect_end(s) == IO_FAILED;
 }
 
 void sock_again(struct sock *s)
