@@ -3,9 +3,8 @@
  *     lookup: hosts? cache? --no--> question (one a name) <--- all who ask the same wait here
  *                                      |  a fiber, and a child
  *                              +-------+-------+
- *                           inquiry AAAA    inquiry A        each: servers in turn, two rounds;
- *                              +-------+-------+             a fresh socket, port and id for every
- * try
+ *                           inquiry AAAA    inquiry A        each: servers in turn, two rounds (dns_ask.c)
+ *                              +-------+-------+
  *                                      v
  *                              result: cached, copied to all who wait
  *
@@ -14,20 +13,16 @@
  * reference to its resolver. */
 #include "net/dns.h"
 
-#include "base/random.h"
+#include "net/dns_ask.h"
 #include "net/dns_cache.h"
 #include "net/dns_hosts.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 enum {
-    MOST_QUESTIONS = 1024,   /* at the same time */
-    MOST_WRONG_ANSWERS = 16, /* to one port: then somebody is guessing (DNS-04) */
-    MOST_PORTS = 4,          /* of one try at one server */
+    MOST_QUESTIONS = 1024, /* at the same time */
     ROUNDS = 2,
     LEAST_TRY_MS = 1000,
-    LONGEST_ANSWER = 4096,
     LONGEST_KEPT_S = 24 * 60 * 60,
     LONGEST_NEGATIVE_S = 60,
     FAULT_KEPT_MS = 1000, /* servers silent or broken: not every request waits for that anew */
@@ -52,28 +47,15 @@ struct asker {
     struct resolve_result *result;
 };
 
-/* How an inquiry, or a try at one server, came out. */
-enum outcome {
-    OUTCOME_ANSWER,
-    OUTCOME_SILENT,
-    OUTCOME_UNABLE,
-    OUTCOME_WRONG_ANSWERS,
-    OUTCOME_CANCELLED
-};
-
 /* One kind of address of one name. */
 struct inquiry {
     struct question *question;
     struct dns_name name; /* asked for now: the question's, or an alias */
-    enum dns_type type;
-    enum outcome outcome;
-    enum dns_reply reply; /* when it is an answer */
-    unsigned aliases;     /* followed so far */
-    uint32_t seconds;     /* the least time to live of all that was followed */
-    unsigned unable;      /* a bit for each server that will not answer this */
-    struct sock sock;
-    struct wait closing;
-    struct dns_answer answer;
+    enum ask outcome;
+    unsigned aliases; /* followed so far */
+    uint32_t seconds; /* the least time to live of all that was followed */
+    unsigned unable;  /* a bit for each server that will not answer this */
+    struct dns_ask ask;
 };
 
 struct question {
@@ -88,151 +70,7 @@ struct question {
     struct resolve_result result;
 };
 
-/* --- one try: a socket, a question, its answer ---------------------------------------------- */
-
-static uint16_t random_u16(void)
-{
-    uint16_t value;
-
-    random_bytes(&value, sizeof(value));
-    return value;
-}
-
-/* Our own random port. Where that does not work out, the kernel's choice is random too. */
-static void bind_random_port(int fd, uint16_t family)
-{
-    enum { LOWEST_PORT = 1024, TRIES = 8 };
-    struct address any = { .family = family };
-    struct sockaddr_storage from;
-
-    for (int i = 0; i < TRIES; i++) {
-        any.port = (uint16_t)(LOWEST_PORT + random_u16() % (UINT16_MAX + 1 - LOWEST_PORT));
-        socklen_t size = address_to_sockaddr(&any, &from);
-
-        if (bind(fd, (struct sockaddr *)&from, size) == 0 || errno != EADDRINUSE)
-            return;
-    }
-}
-
-static void on_closed(struct sock *s)
-{
-    struct inquiry *i = CONTAINER(s, struct inquiry, sock);
-
-    wait_wake(&i->closing, WAKE_DONE);
-}
-
-/* Until the loop has let go of it: its memory is the next socket's. */
-static void close_socket(struct inquiry *i)
-{
-    i->closing = (struct wait){ 0 };
-    sock_close(&i->sock, false, on_closed);
-    fiber_shield(+1);
-    fiber_wait(&i->closing, TIMER_NEVER); /* the loop always closes */
-    fiber_shield(-1);
-}
-
-/* Connected: so the kernel drops what comes from elsewhere, and tells of an unreachable port. */
-static bool open_socket(struct inquiry *i, const struct address *server)
-{
-    struct loop *loop = i->question->resolver->loop;
-    int fd = loop_new_socket(loop, server->family, SOCK_KIND_DATAGRAM);
-
-    i->sock = (struct sock){ 0 };
-    if (fd < 0 || sock_open(loop, &i->sock, fd, SOCK_KIND_DATAGRAM) < 0)
-        return false;
-    bind_random_port(i->sock.fd, server->family);
-    if (sock_connect_start(&i->sock, server) == IO_OK)
-        return true;
-    close_socket(i);
-    return false;
-}
-
-static enum outcome outcome_of(enum io io)
-{
-    switch (io) {
-    case IO_OK:
-    case IO_AGAIN:
-    case IO_EOF:
-    case IO_FAILED:
-        break;
-    case IO_TIMEOUT:
-        return OUTCOME_SILENT;
-    case IO_CANCELLED:
-        return OUTCOME_CANCELLED;
-    }
-    return OUTCOME_UNABLE;
-}
-
-static bool send_question(struct inquiry *i, const struct dns_question *q)
-{
-    enum { LONGEST_QUESTION = 512 };
-    struct buf message;
-    size_t sent = 0;
-
-    buf_init(&message, LONGEST_QUESTION, NULL);
-    dns_question_write(q, &message);
-    struct iovec iov = { message.data, message.len };
-    enum io io = buf_ok(&message) ? sock_send_start(&i->sock, &iov, 1, &sent) : IO_FAILED;
-
-    buf_done(&message);
-    return io == IO_OK;
-}
-
-/* Reads until one datagram answers the question, whatever it says. */
-static enum outcome read_answer(struct inquiry *i, const struct dns_question *q, uint64_t deadline)
-{
-    unsigned wrong = 0;
-
-    while (wrong < MOST_WRONG_ANSWERS) {
-        struct lease datagram = { .id = -1 };
-        enum io io = sock_recv_start(&i->sock, LONGEST_ANSWER, &datagram);
-
-        if (io == IO_OK) {
-            i->reply = dns_answer_read(lease_span(&datagram), q, &i->answer);
-            lease_done(&datagram);
-            if (i->reply != DNS_FOREIGN)
-                return OUTCOME_ANSWER;
-            wrong++;
-        } else {
-            io = io == IO_AGAIN ? sock_wait(&i->sock, SIDE_READ, deadline) : io;
-            if (io != IO_OK)
-                return outcome_of(io);
-        }
-    }
-    return OUTCOME_WRONG_ANSWERS;
-}
-
-static enum outcome ask_from_one_port(struct inquiry *i, const struct address *server,
-                                      uint64_t deadline)
-{
-    struct dns_question q = {
-        .name = &i->name,
-        .type = i->type,
-        .id = random_u16(),
-        .aliases_left = DNS_MOST_ALIASES - i->aliases,
-    };
-
-    if (!open_socket(i, server))
-        return OUTCOME_UNABLE;
-    enum outcome outcome = send_question(i, &q) ? read_answer(i, &q, deadline) : OUTCOME_UNABLE;
-    close_socket(i);
-    return outcome;
-}
-
 /* --- an inquiry: servers in turn, aliases one by one ---------------------------------------- */
-
-static enum outcome ask_server(struct inquiry *i, const struct address *server, uint64_t deadline)
-{
-    enum outcome outcome = ask_from_one_port(i, server, deadline);
-
-    for (int port = 1; port < MOST_PORTS && outcome == OUTCOME_WRONG_ANSWERS; port++) {
-        fiber_yield();
-        outcome = ask_from_one_port(i, server, deadline);
-    }
-    if (outcome != OUTCOME_ANSWER)
-        return outcome == OUTCOME_WRONG_ANSWERS ? OUTCOME_UNABLE : outcome;
-    return i->reply == DNS_UNABLE || i->reply == DNS_BROKEN ? OUTCOME_UNABLE : OUTCOME_ANSWER;
-}
 
 static uint64_t try_ends(const struct inquiry *i)
 {
@@ -243,8 +81,19 @@ static uint64_t try_ends(const struct inquiry *i)
     return at < i->question->deadline ? at : i->question->deadline;
 }
 
+static enum ask ask_server(struct inquiry *i, const struct address *server)
+{
+    struct dns_ask *ask = &i->ask;
+
+    ask->question.aliases_left = DNS_MOST_ALIASES - i->aliases;
+    enum ask outcome = dns_ask(ask, server, try_ends(i));
+    if (outcome == ASK_ANSWERED && (ask->reply == DNS_UNABLE || ask->reply == DNS_BROKEN))
+        return ASK_UNABLE;
+    return outcome;
+}
+
 /* Who said that it will not answer is not asked again; who was silent, once more. */
-static enum outcome ask_servers(struct inquiry *i)
+static enum ask ask_servers(struct inquiry *i)
 {
     const struct resolver *r = i->question->resolver;
     unsigned tries = r->options.server_count * ROUNDS;
@@ -255,29 +104,30 @@ static enum outcome ask_servers(struct inquiry *i)
 
         if (i->unable & 1u << server)
             continue;
-        enum outcome outcome = ask_server(i, &r->options.servers[server], try_ends(i));
-        if (outcome == OUTCOME_ANSWER || outcome == OUTCOME_CANCELLED)
+        enum ask outcome = ask_server(i, &r->options.servers[server]);
+        if (outcome == ASK_ANSWERED || outcome == ASK_CANCELLED)
             return outcome;
-        if (outcome == OUTCOME_UNABLE)
+        if (outcome == ASK_UNABLE)
             i->unable |= 1u << server;
     }
-    return i->unable != 0 ? OUTCOME_UNABLE : OUTCOME_SILENT;
+    return i->unable != 0 ? ASK_UNABLE : ASK_SILENT;
 }
 
 static void run_inquiry(void *arg)
 {
     struct inquiry *i = arg;
+    const struct dns_answer *answer = &i->ask.answer;
 
     for (;;) {
         i->outcome = ask_servers(i);
-        if (i->outcome != OUTCOME_ANSWER)
+        if (i->outcome != ASK_ANSWERED)
             return;
-        i->aliases += i->answer.aliases;
-        if (i->answer.seconds < i->seconds)
-            i->seconds = i->answer.seconds;
-        if (i->reply != DNS_ALIAS)
+        i->aliases += answer->aliases;
+        if (answer->seconds < i->seconds)
+            i->seconds = answer->seconds;
+        if (i->ask.reply != DNS_ALIAS)
             return;
-        i->name = i->answer.alias;
+        i->name = answer->alias;
     }
 }
 
@@ -285,16 +135,17 @@ static void run_inquiry(void *arg)
 
 static bool has_addresses(const struct inquiry *i)
 {
-    return i->outcome == OUTCOME_ANSWER && i->reply == DNS_ADDRESSES;
+    return i->outcome == ASK_ANSWERED && i->ask.reply == DNS_ADDRESSES;
 }
 
 static void add_addresses(struct resolve_result *result, const struct inquiry *i)
 {
+    const struct dns_answer *answer = &i->ask.answer;
     unsigned n = RESOLVE_MOST - result->count;
 
-    if (n > i->answer.count)
-        n = i->answer.count;
-    memcpy(&result->addresses[result->count], i->answer.addresses, n * sizeof(struct address));
+    if (n > answer->count)
+        n = answer->count;
+    memcpy(&result->addresses[result->count], answer->addresses, n * sizeof(struct address));
     result->count += n;
 }
 
@@ -305,11 +156,11 @@ static enum resolve_fault fault_of(const struct question *q)
     if (q->result.count > 0)
         return RESOLVE_FOUND;
     for (unsigned n = 0; n < q->inquiry_count; n++) {
-        enum outcome outcome = q->inquiries[n].outcome;
+        enum ask outcome = q->inquiries[n].outcome;
 
-        if (outcome == OUTCOME_SILENT)
+        if (outcome == ASK_SILENT)
             return RESOLVE_SILENT;
-        if (outcome != OUTCOME_ANSWER)
+        if (outcome != ASK_ANSWERED)
             fault = RESOLVE_BROKEN;
     }
     return fault;
@@ -332,7 +183,7 @@ static uint64_t keep_ms(const struct question *q)
     for (unsigned n = 0; n < q->inquiry_count; n++) {
         const struct inquiry *i = &q->inquiries[n];
 
-        half = half || i->outcome != OUTCOME_ANSWER;
+        half = half || i->outcome != ASK_ANSWERED;
         if (!found || has_addresses(i))
             seconds = smaller(seconds, i->seconds);
     }
@@ -404,8 +255,9 @@ static void add_inquiry(struct question *q, enum dns_type type)
 
     i->question = q;
     i->name = q->name;
-    i->type = type;
-    i->outcome = OUTCOME_CANCELLED;
+    i->outcome = ASK_CANCELLED;
+    i->ask.loop = q->resolver->loop;
+    i->ask.question = (struct dns_question){ .name = &i->name, .type = type };
     i->seconds = UINT32_MAX;
 }
 

@@ -149,6 +149,12 @@ void sock_again(struct sock *s);
 enum io sock_wait(struct sock *s, enum side side, uint64_t deadline);
 /* Either side, whichever comes first. */
 enum io sock_wait_both(struct sock *s, uint64_t deadline);
+/* A fiber connects: start, wait, end. */
+enum io sock_connect(struct sock *s, const struct address *to, uint64_t deadline);
+
+/* It goes on at `to`; `from` is zeroed. On a fiber or in a callback of another socket; nobody waits
+ * for it, nothing of it is queued. */
+void sock_move(struct sock *from, struct sock *to);
 
 /* Idle: no fiber, no buffer. `on_wake` comes once, from the loop: WAKE_DONE for bytes, FIN or
  * error, WAKE_TIMEOUT at the deadline. If bytes are there already, it comes in this turn or the
@@ -175,6 +181,7 @@ struct loop_ops {
     int (*turn)(struct loop *l, int timeout_ms);
     void (*done)(struct loop *l);
     int (*open)(struct sock *s); /* also a listener; failed: the descriptor is closed */
+    void (*moved)(struct sock *s); /* its memory is another now */
     void (*close)(struct sock *s, bool reset); /* afterwards the descriptor is closed */
     bool (*probe)(struct sock *s);             /* would a read not wait? */
     int (*accept)(struct sock *s, struct address *ret_peer); /* a descriptor, or -errno */

@@ -246,6 +246,17 @@ void sock_listen_pause(struct sock *s, bool pause)
     }
 }
 
+void sock_move(struct sock *from, struct sock *to)
+{
+    must(has(from, SOCK_IS_OPEN) && !has(from, SOCK_PARKED | SOCK_LISTENING | SOCK_ASKED_AGAIN) &&
+         link_alone(&from->queue) && from->on[SIDE_READ].wait == NULL &&
+         from->on[SIDE_WRITE].wait == NULL);
+    *to = *from;
+    link_init(&to->queue);
+    to->loop->ops->moved(to);
+    *from = (struct sock){ 0 };
+}
+
 static void cancel_wait(struct sock *s, enum side side)
 {
     struct wait *w = s->on[side].wait;
@@ -405,6 +416,18 @@ enum io sock_wait_both(struct sock *s, uint64_t deadline)
     /* A side for which another fiber waits is its own to go on with: under TLS it sends what is
      * left, too. */
     return wait_on(s, s->on[SIDE_READ].wait == NULL, s->on[SIDE_WRITE].wait == NULL, deadline);
+}
+
+enum io sock_connect(struct sock *s, const struct address *to, uint64_t deadline)
+{
+    enum io io = sock_connect_start(s, to);
+
+    while (io == IO_AGAIN) {
+        io = sock_wait(s, SIDE_WRITE, deadline);
+        if (io == IO_OK)
+            io = sock_connect_end(s);
+    }
+    return io;
 }
 
 /* --- steps ---------------------------------------------------------------------------------- */

@@ -2,6 +2,8 @@
  * test can push on. */
 #include "unit/net/dns_bench.h"
 
+#include <fcntl.h>
+
 /* --- promises --------------------------------------------------------------------------------- */
 
 static void both_kinds_are_asked_for_and_ipv6_comes_first(void **state)
@@ -122,28 +124,174 @@ static void forge(struct server *s, const struct query *q, unsigned count)
     }
 }
 
-static void forge_64_for_the_first(struct server *s, const struct query *q)
+static void forge_64(struct server *s, const struct query *q)
 {
-    if (s->queries[q->type == DNS_AAAA] == 1)
-        forge(s, q, 64);
-    answer_well(s, q);
+    forge(s, q, 64);
+    answer_well(s, q); /* too late: nobody reads so far */
 }
 
-static void after_16_forged_answers_another_port_asks(void **state)
+/* --- over TCP --------------------------------------------------------------------------------- */
+
+static void send_framed(int fd, struct buf *m)
+{
+    char length[] = { (char)(m->len >> 8), (char)m->len };
+
+    assert_true(buf_ok(m));
+    assert_int_equal(send(fd, length, 2, MSG_NOSIGNAL), 2);
+    assert_int_equal(send(fd, m->data, m->len, MSG_NOSIGNAL), m->len);
+    buf_done(m);
+}
+
+static void answer_framed_well(struct server *s, const struct query *q, int fd)
+{
+    struct buf m = reply_to(q, REPLY, 1);
+
+    put_address(&m, s, q, 300);
+    send_framed(fd, &m);
+}
+
+static void answer_cut_short(struct server *s, const struct query *q)
+{
+    struct buf m = reply_to(q, REPLY | TRUNCATED, 0);
+
+    send_message(s, q, &m);
+}
+
+static void answer_some(struct server *s, const struct query *q)
+{
+    struct buf m = reply_to(q, REPLY | TRUNCATED, 2);
+
+    put_address(&m, s, q, 300);
+    send_message(s, q, &m);
+}
+
+static void what_was_cut_short_is_asked_for_over_tcp(void **state)
 {
     struct bench *b = *state;
 
-    b->servers[0].answer = forge_64_for_the_first;
+    b->servers[0].answer = answer_cut_short;
+    b->servers[0].answer_framed = answer_framed_well;
     start(b);
     assert_int_equal(lookup(b, "a.example")->count, 2);
-    assert_int_equal(b->servers[0].queries[0], 2);
-    assert_int_equal(b->servers[0].queries[1], 2);
-    assert_int_equal(b->servers[0].ports_seen, 4);
+    assert_int_equal(b->servers[0].framed_queries, 2);
+    assert_int_equal(queries(&b->servers[0]), 2);
+    assert_int_equal(fault(b, "a.example"), RESOLVE_FOUND); /* and kept */
+    assert_int_equal(queries(&b->servers[0]), 2);
 }
 
-static void forge_16(struct server *s, const struct query *q)
+/* As long as a message can be: addresses, then a record that nobody asked for. */
+static void answer_with_all_it_can(struct server *s, const struct query *q, int fd)
 {
-    forge(s, q, 16);
+    enum { LONGEST = 65535, HEAD = 2 + 10, ADDRESSES = 2000 };
+    struct buf m;
+
+    buf_init(&m, LONGEST, NULL);
+    put_head(&m, q->id, REPLY, ADDRESSES + 1);
+    put_question(&m, q->name, q->type);
+    for (int i = 0; i < ADDRESSES; i++)
+        put_address(&m, s, q, 300);
+    put_pointer(&m, QUESTION_AT);
+    unsigned rest = (unsigned)(LONGEST - m.len - 10);
+    put_record(&m, 16, 300, rest);
+    while (rest-- > 0)
+        buf_add_byte(&m, 'x');
+    assert_int_equal(m.len, LONGEST);
+    fcntl(fd, F_SETFL, 0);
+    send_framed(fd, &m);
+}
+
+static void the_longest_answer_is_read(void **state)
+{
+    struct bench *b = *state;
+
+    b->options.ipv6 = false;
+    b->servers[0].answer = answer_cut_short;
+    b->servers[0].answer_framed = answer_with_all_it_can;
+    start(b);
+    assert_int_equal(lookup(b, "a.example")->count, RESOLVE_MOST);
+}
+
+static void answer_one_byte(struct server *s, const struct query *q, int fd)
+{
+    (void)s, (void)q;
+    assert_int_equal(send(fd, "", 1, MSG_NOSIGNAL), 1);
+}
+
+static void a_stalled_stream_ends_at_the_timeout(void **state)
+{
+    struct bench *b = *state;
+
+    b->options.timeout_ms = 2000;
+    b->servers[0].answer = answer_cut_short;
+    b->servers[0].answer_framed = answer_one_byte;
+    start(b);
+    begin(b, 0, "a.example");
+    uint64_t began = loop_now(&b->loop);
+    finish_fast(b);
+    uint64_t took = loop_now(&b->loop) - began;
+    assert_true(took >= 1980 && took < 2300);
+    assert_int_equal(b->lookups[0].result.fault, RESOLVE_SILENT);
+}
+
+/* Some addresses are better than none, when there is no way to the rest. */
+static void without_tcp_what_was_whole_counts(void **state)
+{
+    struct bench *b = *state;
+
+    close(b->servers[0].listener);
+    b->servers[0].listener = -1;
+    b->servers[0].answer = answer_some;
+    start(b);
+    assert_int_equal(lookup(b, "a.example")->count, 2);
+    b->servers[0].answer = answer_cut_short;
+    assert_int_equal(fault(b, "b.example"), RESOLVE_BROKEN);
+}
+
+static void answer_for_another(struct server *s, const struct query *q, int fd)
+{
+    struct query other = *q;
+
+    other.name[0]++;
+    answer_framed_well(s, &other, fd);
+}
+
+static void answer_nonsense(struct server *s, const struct query *q, int fd)
+{
+    (void)s, (void)q;
+    assert_int_equal(send(fd, "\0\3abc", 5, MSG_NOSIGNAL), 5);
+}
+
+static void answer_an_end(struct server *s, const struct query *q, int fd)
+{
+    (void)s, (void)q;
+    shutdown(fd, SHUT_WR);
+}
+
+static void over_tcp_the_same_checks_hold(void **state)
+{
+    static void (*const bad[])(struct server *, const struct query *,
+                               int) = { answer_for_another, answer_nonsense, answer_an_end };
+    static const char *const names[] = { "a.example", "b.example", "c.example" };
+    struct bench *b = *state;
+
+    b->servers[0].answer = answer_cut_short;
+    start(b);
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        b->servers[0].answer_framed = bad[i];
+        assert_int_equal(fault(b, names[i]), RESOLVE_BROKEN);
+    }
+}
+
+static void after_16_forged_answers_it_asks_over_tcp(void **state)
+{
+    struct bench *b = *state;
+
+    b->servers[0].answer = forge_64;
+    b->servers[0].answer_framed = answer_framed_well;
+    start(b);
+    assert_int_equal(lookup(b, "a.example")->count, 2);
+    assert_int_equal(queries(&b->servers[0]), 2);
+    assert_int_equal(b->servers[0].framed_queries, 2);
 }
 
 static void a_flood_of_garbage_costs_a_bounded_number_of_reads(void **state)
@@ -151,10 +299,12 @@ static void a_flood_of_garbage_costs_a_bounded_number_of_reads(void **state)
     struct bench *b = *state;
 
     b->options.ipv6 = false;
-    b->servers[0].answer = forge_16;
+    b->servers[0].answer = forge_64;
+    b->servers[0].answer_framed = answer_nonsense;
     start(b);
     assert_int_equal(fault(b, "a.example"), RESOLVE_BROKEN);
-    assert_int_equal(b->servers[0].queries[0], 4); /* ports, of 16 datagrams each */
+    assert_int_equal(b->servers[0].queries[0], 1); /* one port, of 16 datagrams */
+    assert_int_equal(b->servers[0].framed_queries, 1);
 }
 
 /* Each alias in a message of its own: a, b, c ... */
@@ -304,8 +454,7 @@ static void after_an_unreachable_port_the_next_server_is_asked_at_once(void **st
 {
     struct bench *b = *state;
 
-    close(b->servers[0].fd);
-    b->servers[0].fd = -1;
+    close_server(&b->servers[0]);
     the_next_server_is_asked_at_once(b);
 }
 
@@ -576,8 +725,14 @@ int main(void)
         TEST("DNS-01-a-wrong-answer-is-ignored-and-the-wait-goes-on",
              a_wrong_answer_is_ignored_and_the_wait_goes_on),
         TEST("DNS-03-a-hundred-askers-make-one-question", a_hundred_askers_make_one_question),
-        TEST("DNS-04-after-16-forged-answers-another-port-asks",
-             after_16_forged_answers_another_port_asks),
+        TEST("DNS-04-after-16-forged-answers-it-asks-over-tcp",
+             after_16_forged_answers_it_asks_over_tcp),
+        TEST("DNS-09-what-was-cut-short-is-asked-for-over-tcp",
+             what_was_cut_short_is_asked_for_over_tcp),
+        TEST("DNS-09-the-longest-answer-is-read", the_longest_answer_is_read),
+        TEST("DNS-09-a-stalled-stream-ends-at-the-timeout", a_stalled_stream_ends_at_the_timeout),
+        PLAIN(without_tcp_what_was_whole_counts),
+        PLAIN(over_tcp_the_same_checks_hold),
         TEST("DNS-25-a-flood-of-garbage-costs-a-bounded-number-of-reads",
              a_flood_of_garbage_costs_a_bounded_number_of_reads),
         PLAIN(aliases_are_followed_from_message_to_message),
