@@ -1,9 +1,11 @@
 /* The resolver: names become addresses.
  *
- *     lookup: hosts? cache? --no--> question (one a name) <--- all who ask the same wait here
+ *     lookup: hosts? cache? --no--> question (one a name) <--- all who ask the same wait here;
+ *                                      |                         who has a stale answer, not long
  *                                      |  a fiber, and a child
  *                              +-------+-------+
- *                           inquiry AAAA    inquiry A        each: servers in turn, two rounds (dns_ask.c)
+ *                           inquiry AAAA    inquiry A    each: servers in turn, two rounds
+ * (dns_ask.c)
  *                              +-------+-------+
  *                                      v
  *                              result: cached, copied to all who wait
@@ -25,8 +27,11 @@ enum {
     LEAST_TRY_MS = 1000,
     LONGEST_KEPT_S = 24 * 60 * 60,
     LONGEST_NEGATIVE_S = 60,
-    FAULT_KEPT_MS = 1000, /* servers silent or broken: not every request waits for that anew */
-    HALF_KEPT_MS = 10000  /* addresses of one family found, nothing known of the other */
+    FAULT_KEPT_MS = 1000,  /* servers silent or broken: not every request waits for that anew */
+    HALF_KEPT_MS = 10000,  /* addresses of one family found, nothing known of the other */
+    HALF_WAIT_MS = 50,     /* for the other family (RFC 8305 3) */
+    STALE_AFTER_MS = 1800, /* of waiting for a name that was known (RFC 8767 5) */
+    STALE_KEPT_MS = 30000  /* and so long nobody waits again */
 };
 
 struct resolver {
@@ -51,6 +56,7 @@ struct asker {
 struct inquiry {
     struct question *question;
     struct dns_name name; /* asked for now: the question's, or an alias */
+    enum { INQUIRY_WAITS, INQUIRY_RUNS, INQUIRY_ENDED } state;
     enum ask outcome;
     unsigned aliases; /* followed so far */
     uint32_t seconds; /* the least time to live of all that was followed */
@@ -64,9 +70,10 @@ struct question {
     struct resolver *resolver;
     struct fiber *fiber; /* NULL: not yet running */
     struct dns_name name;
-    uint64_t deadline;
+    uint64_t began, deadline;
     unsigned inquiry_count;
     struct inquiry inquiries[2]; /* IPv6 first */
+    struct wait *patient;        /* of the inquiry that has ended, for the other */
     struct resolve_result result;
 };
 
@@ -113,9 +120,8 @@ static enum ask ask_servers(struct inquiry *i)
     return i->unable != 0 ? ASK_UNABLE : ASK_SILENT;
 }
 
-static void run_inquiry(void *arg)
+static void follow(struct inquiry *i)
 {
-    struct inquiry *i = arg;
     const struct dns_answer *answer = &i->ask.answer;
 
     for (;;) {
@@ -135,7 +141,7 @@ static void run_inquiry(void *arg)
 
 static bool has_addresses(const struct inquiry *i)
 {
-    return i->outcome == ASK_ANSWERED && i->ask.reply == DNS_ADDRESSES;
+    return i->state == INQUIRY_ENDED && i->outcome == ASK_ANSWERED && i->ask.reply == DNS_ADDRESSES;
 }
 
 static void add_addresses(struct resolve_result *result, const struct inquiry *i)
@@ -183,12 +189,76 @@ static uint64_t keep_ms(const struct question *q)
     for (unsigned n = 0; n < q->inquiry_count; n++) {
         const struct inquiry *i = &q->inquiries[n];
 
-        half = half || i->outcome != ASK_ANSWERED;
+        half = half || i->state != INQUIRY_ENDED || i->outcome != ASK_ANSWERED;
         if (!found || has_addresses(i))
             seconds = smaller(seconds, i->seconds);
     }
     uint64_t ms = found && o->valid_ms > 0 ? o->valid_ms : seconds * 1000;
     return half ? smaller(ms, HALF_KEPT_MS) : ms;
+}
+
+static void answer_askers(struct question *q)
+{
+    while (!link_alone(&q->askers)) {
+        struct asker *a = CONTAINER(q->askers.next, struct asker, link);
+
+        link_remove(&a->link);
+        *a->result = q->result;
+        wait_wake(&a->wait, WAKE_DONE);
+    }
+}
+
+/* What is known so far becomes the result, and is kept for as long as it may be. */
+static void conclude(struct question *q)
+{
+    struct resolver *r = q->resolver;
+    uint64_t now = loop_now(r->loop);
+
+    q->result.count = 0;
+    for (unsigned n = 0; n < q->inquiry_count; n++)
+        if (has_addresses(&q->inquiries[n]))
+            add_addresses(&q->result, &q->inquiries[n]);
+    q->result.fault = fault_of(q);
+    bool failed = q->result.fault == RESOLVE_SILENT || q->result.fault == RESOLVE_BROKEN;
+    if (fiber_cancelled() ||
+        (failed && dns_cache_renew(&r->cache, &q->name, now, now + STALE_KEPT_MS, &q->result)))
+        return;
+    uint64_t ms = keep_ms(q);
+    if (ms > 0)
+        dns_cache_put(&r->cache, &q->name, &q->result, now + ms);
+}
+
+/* One kind of address is there: a moment later it is told, also without the other. */
+static void wait_for_the_other(struct question *q)
+{
+    struct wait w = { 0 };
+
+    q->patient = &w;
+    enum wake why = fiber_wait(&w, loop_now(q->resolver->loop) + HALF_WAIT_MS);
+    q->patient = NULL;
+    if (why != WAKE_TIMEOUT)
+        return;
+    conclude(q);
+    answer_askers(q);
+}
+
+static bool any_runs(const struct question *q)
+{
+    return q->inquiries[0].state == INQUIRY_RUNS || q->inquiries[1].state == INQUIRY_RUNS;
+}
+
+static void run_inquiry(void *arg)
+{
+    struct inquiry *i = arg;
+    struct question *q = i->question;
+
+    i->state = INQUIRY_RUNS;
+    follow(i);
+    i->state = INQUIRY_ENDED;
+    if (q->patient != NULL)
+        wait_wake(q->patient, WAKE_DONE);
+    else if (has_addresses(i) && any_runs(q))
+        wait_for_the_other(q);
 }
 
 static void resolver_unref(struct resolver *r)
@@ -204,30 +274,11 @@ static void question_end(struct question *q)
 {
     struct resolver *r = q->resolver;
 
-    while (!link_alone(&q->askers)) {
-        struct asker *a = CONTAINER(q->askers.next, struct asker, link);
-
-        link_remove(&a->link);
-        *a->result = q->result;
-        wait_wake(&a->wait, WAKE_DONE);
-    }
+    answer_askers(q);
     link_remove(&q->link);
     r->question_count--;
     free(q);
     resolver_unref(r);
-}
-
-static void settle(struct question *q)
-{
-    struct resolver *r = q->resolver;
-
-    for (unsigned n = 0; n < q->inquiry_count; n++)
-        if (has_addresses(&q->inquiries[n]))
-            add_addresses(&q->result, &q->inquiries[n]);
-    q->result.fault = fault_of(q);
-    uint64_t ms = fiber_cancelled() ? 0 : keep_ms(q);
-    if (ms > 0)
-        dns_cache_put(&r->cache, &q->name, &q->result, loop_now(r->loop) + ms);
 }
 
 static void run_question(void *arg)
@@ -244,7 +295,7 @@ static void run_question(void *arg)
         family_join(&family);
         if (both) /* no stack for a child: one after the other */
             run_inquiry(&q->inquiries[1]);
-        settle(q);
+        conclude(q);
     }
     question_end(q);
 }
@@ -270,7 +321,8 @@ static struct question *question_new(struct resolver *r, const struct dns_name *
         return NULL;
     q->resolver = r;
     q->name = *name;
-    q->deadline = loop_now(r->loop) + r->options.timeout_ms;
+    q->began = loop_now(r->loop);
+    q->deadline = q->began + r->options.timeout_ms;
     link_init(&q->askers);
     if (r->options.ipv6)
         add_inquiry(q, DNS_AAAA);
@@ -306,6 +358,7 @@ static bool leave(struct wait *w)
     return true;
 }
 
+/* `ret` is untouched but for IO_OK. */
 static enum io ask(struct question *q, uint64_t deadline, struct resolve_result *ret)
 {
     struct asker a = { .wait.abandon = leave, .result = ret };
@@ -320,6 +373,15 @@ static enum io ask(struct question *q, uint64_t deadline, struct resolve_result 
         break;
     }
     return IO_CANCELLED;
+}
+
+/* `ret` holds stale addresses, which are good enough when nothing better comes in time. */
+static enum io ask_for_better(struct question *q, uint64_t deadline, struct resolve_result *ret)
+{
+    if (q == NULL || loop_now(q->resolver->loop) >= q->began + STALE_AFTER_MS)
+        return IO_OK;
+    enum io io = ask(q, smaller(deadline, q->began + STALE_AFTER_MS), ret);
+    return io == IO_TIMEOUT ? IO_OK : io;
 }
 
 static bool find_in_hosts(const struct resolver *r, const struct dns_name *name,
@@ -360,6 +422,8 @@ enum io resolver_lookup(struct resolver *r, struct span name, uint64_t deadline,
     struct question *q = question_find(r, &asked);
     if (q == NULL)
         q = question_new(r, &asked);
+    if (dns_cache_find_stale(&r->cache, &asked, loop_now(r->loop), ret))
+        return ask_for_better(q, deadline, ret);
     return q != NULL ? ask(q, deadline, ret) : no_addresses(ret, RESOLVE_BROKEN);
 }
 

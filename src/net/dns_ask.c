@@ -204,8 +204,8 @@ static enum outcome read_framed(struct dns_ask *a, uint64_t deadline)
     if (io == IO_OK && cursor_u16(&c, &length))
         io = read_bytes(a, &bytes, LENGTH_SIZE + (size_t)length, deadline);
     if (io == IO_OK)
-        a->reply = dns_answer_read(span_from(buf_view(&bytes), LENGTH_SIZE), &a->question,
-                                   &a->answer);
+        a->reply =
+            dns_answer_read(span_from(buf_view(&bytes), LENGTH_SIZE), &a->question, &a->answer);
     buf_done(&bytes);
     if (io == IO_OK && a->reply == DNS_FOREIGN)
         return OUTCOME_UNABLE;

@@ -5,8 +5,8 @@
 #include "net/loop.h"
 
 /* One question to one name server, on a fiber: over UDP, from a fresh random port with a random
- * id; over TCP when the answer does not fit into a datagram, or somebody is guessing. Only an answer
- * that matches in server, port, id, name, type and class counts. */
+ * id; over TCP when the answer does not fit into a datagram, or somebody is guessing. Only an
+ * answer that matches in server, port, id, name, type and class counts. */
 enum ask { ASK_ANSWERED, ASK_SILENT, ASK_UNABLE, ASK_CANCELLED };
 
 struct dns_ask {

@@ -180,7 +180,7 @@ void sock_close(struct sock *s, bool reset, void (*on_closed)(struct sock *));
 struct loop_ops {
     int (*turn)(struct loop *l, int timeout_ms);
     void (*done)(struct loop *l);
-    int (*open)(struct sock *s); /* also a listener; failed: the descriptor is closed */
+    int (*open)(struct sock *s);   /* also a listener; failed: the descriptor is closed */
     void (*moved)(struct sock *s); /* its memory is another now */
     void (*close)(struct sock *s, bool reset); /* afterwards the descriptor is closed */
     bool (*probe)(struct sock *s);             /* would a read not wait? */

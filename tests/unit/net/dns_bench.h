@@ -48,7 +48,7 @@ struct stream {
 
 struct server {
     struct bench *bench;
-    int fd; /* -1: nobody there */
+    int fd;       /* -1: nobody there */
     int listener; /* of the same port */
     struct stream streams[MOST_STREAMS];
     unsigned framed_queries;
