@@ -271,6 +271,11 @@ static inline void answer_code(struct server *s, const struct query *q, unsigned
     send_message(s, q, &m);
 }
 
+static inline void answer_refused(struct server *s, const struct query *q)
+{
+    answer_code(s, q, REFUSED);
+}
+
 static inline void answer_no_data(struct server *s, const struct query *q)
 {
     answer_code(s, q, 0);
