@@ -2,6 +2,7 @@
 #define NET_FIBER_H
 
 #include "base/budget.h"
+#include "base/link.h"
 #include "net/timer.h"
 
 /* Fibers: straight-line code that waits. Stackful, cooperative, one thread. A stack is 64 KiB
@@ -72,6 +73,7 @@ struct fibers {
     struct fiber *ready, **ready_end;
     struct fiber *yielded, **yielded_end;
     struct fiber *idle; /* stacks to use again; owned */
+    struct link made;   /* all stacks, idle or not */
     struct fiber *running;
     void *loop_sp;
     struct wheel *wheel;
