@@ -34,12 +34,15 @@ static uint16_t random_u16(void)
 /* Our own random port. Where that does not work out, the kernel's choice is random too. */
 static void bind_random_port(int fd, uint16_t family)
 {
-    enum { LOWEST_PORT = 1024, TRIES = 8 };
+    enum { LOWEST_PORT = 1024, PORTS = UINT16_MAX + 1 - LOWEST_PORT, TRIES = 8 };
     struct address any = { .family = family };
     struct sockaddr_storage from;
 
     for (int i = 0; i < TRIES; i++) {
-        any.port = (uint16_t)(LOWEST_PORT + random_u16() % (UINT16_MAX + 1 - LOWEST_PORT));
+        uint32_t number; /* of 16 bits a thousand ports would come twice as often */
+
+        random_bytes(&number, sizeof(number));
+        any.port = (uint16_t)(LOWEST_PORT + number % PORTS);
         socklen_t size = address_to_sockaddr(&any, &from);
 
         if (bind(fd, (struct sockaddr *)&from, size) == 0 || errno != EADDRINUSE)

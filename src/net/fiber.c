@@ -22,7 +22,7 @@ struct fiber {
     struct fiber *next; /* in one of the scheduler's three lists */
     struct link made;   /* among all stacks, for tools/gdb.py */
     struct fibers *owner;
-    struct wait *wait; /* what it sleeps in; NULL: awake, or already given up */
+    struct wait *wait;   /* what it sleeps in; NULL: awake, or already given up */
     void (*run)(void *); /* NULL: it has ended, and is a stack for another */
     void *arg;
     struct family *family; /* NULL: detached */
@@ -117,8 +117,11 @@ void fibers_run_queue(struct fibers *fs)
 
     here.scheduler = fs;
     ready_the_yielded(fs);
-    while (fs->ready != NULL)
+    while (fs->ready != NULL) {
         resume(fs, pop_ready(fs));
+        if (fs->ready == NULL && fs->on_room != NULL)
+            fs->on_room(fs->room_arg);
+    }
     here.scheduler = outer;
 }
 

@@ -80,6 +80,10 @@ struct fibers {
     struct budget *budget;          /* charged with each stack */
     uint32_t live, idle_count, max; /* max: the cap on fibers */
     uint64_t started;               /* ever */
+    /* Called, on the loop's stack, whenever all that were woken have run: one may have ended, and
+     * its stack serve somebody who waits for one. NULL: nobody does. */
+    void (*on_room)(void *arg);
+    void *room_arg;
 };
 
 void fibers_init(struct fibers *fs, struct wheel *wheel, uint32_t max, struct budget *budget);

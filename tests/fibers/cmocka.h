@@ -13,9 +13,9 @@
 
 struct CMUnitTest {
     const char *name;
-    void (*run)(void **state);
-    int (*setup)(void **state);
-    int (*teardown)(void **state);
+    void (*test_func)(void **state);
+    int (*setup_func)(void **state);
+    int (*teardown_func)(void **state);
 };
 
 #define cmocka_unit_test_setup_teardown(test, setup, teardown) \
@@ -58,9 +58,9 @@ static inline void run_one(const struct CMUnitTest *t)
         return;
     printf("%s\n", t->name);
     fflush(stdout);
-    EXPECT(t->setup(&state) == 0, "set up");
-    t->run(&state);
-    EXPECT(t->teardown(&state) == 0, "torn down");
+    EXPECT(t->setup_func(&state) == 0, "set up");
+    t->test_func(&state);
+    EXPECT(t->teardown_func(&state) == 0, "torn down");
 }
 
 #define cmocka_run_group_tests(tests, setup, teardown) \

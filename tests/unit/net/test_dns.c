@@ -98,6 +98,45 @@ static void a_wrong_answer_is_ignored_and_the_wait_goes_on(void **state)
     assert_int_equal(queries(&b->servers[0]), 2); /* no second try was needed */
 }
 
+enum { SLOTS = 64, OBSERVED = 10000, CHI_SQUARE_MOST = 150 }; /* 63 degrees: p is under 1e-8 */
+
+/* How far from even it is over 64 slots. */
+static double chi_square(const unsigned counts[SLOTS])
+{
+    double even = (double)OBSERVED / SLOTS, sum = 0;
+
+    for (int i = 0; i < SLOTS; i++)
+        sum += (counts[i] - even) * (counts[i] - even) / even;
+    return sum;
+}
+
+static void ids_and_ports_are_evenly_random(void **state)
+{
+    enum { LOWEST_PORT = 1024, PORTS = 65536 - LOWEST_PORT, MOST_OF_A_PORT = 16 };
+    static unsigned by_port[65536];
+    unsigned ports[SLOTS] = { 0 }, id_ends[SLOTS] = { 0 }, id_begins[SLOTS] = { 0 };
+    struct bench *b = *state;
+
+    b->options.ipv6 = false;
+    b->options.valid_ms = 0;
+    b->servers[0].answer = answer_no_data; /* not kept */
+    start(b);
+    for (unsigned i = 0; i < OBSERVED; i++) {
+        assert_int_equal(fault(b, "a.example"), RESOLVE_NO_NAME);
+        const struct query *q = &b->servers[0].last[0];
+        unsigned port = ntohs(q->from.sin_port);
+
+        assert_true(port >= LOWEST_PORT && ++by_port[port] <= MOST_OF_A_PORT);
+        ports[(port - LOWEST_PORT) / (PORTS / SLOTS)]++;
+        id_ends[q->id % SLOTS]++;
+        id_begins[q->id / (65536 / SLOTS)]++;
+    }
+    assert_int_equal(b->servers[0].queries[0], OBSERVED);
+    assert_true(chi_square(ports) < CHI_SQUARE_MOST);
+    assert_true(chi_square(id_ends) < CHI_SQUARE_MOST);
+    assert_true(chi_square(id_begins) < CHI_SQUARE_MOST);
+}
+
 static void a_hundred_askers_make_one_question(void **state)
 {
     struct bench *b = *state;
@@ -609,6 +648,7 @@ int main(void)
         PLAIN(what_is_no_name_is_not_asked_for),
         TEST("DNS-01-a-wrong-answer-is-ignored-and-the-wait-goes-on",
              a_wrong_answer_is_ignored_and_the_wait_goes_on),
+        TEST("DNS-02-ids-and-ports-are-evenly-random", ids_and_ports_are_evenly_random),
         TEST("DNS-03-a-hundred-askers-make-one-question", a_hundred_askers_make_one_question),
         TEST("DNS-04-after-16-forged-answers-it-asks-over-tcp",
              after_16_forged_answers_it_asks_over_tcp),

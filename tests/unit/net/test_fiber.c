@@ -728,8 +728,12 @@ int main(void)
         TEST(over_the_budget_no_stack_is_made_but_an_idle_one_serves),
         TEST(trim_gives_the_surplus_back),
         TEST(an_overflowing_stack_dies_in_its_guard),
-        { "LIM-33-of-33000-fibers-none-is-without-its-guard",
-          of_33000_fibers_none_is_without_its_guard, setup, teardown },
+        {
+            .name = "LIM-33-of-33000-fibers-none-is-without-its-guard",
+            .test_func = of_33000_fibers_none_is_without_its_guard,
+            .setup_func = setup,
+            .teardown_func = teardown,
+        },
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
