@@ -310,11 +310,22 @@ static bool lock_init(pthread_mutex_t *lock)
     return good;
 }
 
+enum { FIXED = sizeof(struct table_head) + 32 /* and what aligning takes */ };
+
+static size_t record_size(const struct table_shape *shape)
+{
+    return align(sizeof(struct table_record) + shape->key_size + shape->value_most);
+}
+
+size_t table_bytes(const struct table_shape *shape, uint32_t records)
+{
+    return FIXED + records * (record_size(shape) + sizeof(uint32_t));
+}
+
 bool table_init(struct table *t, const struct table_shape *shape, size_t bytes)
 {
-    size_t record = align(sizeof(struct table_record) + shape->key_size + shape->value_most);
-    size_t fixed = align(sizeof(struct table_head)) + 16;
-    size_t room = bytes > fixed ? (bytes - fixed) / (record + sizeof(uint32_t)) : 0;
+    size_t record = record_size(shape);
+    size_t room = bytes > FIXED ? (bytes - FIXED) / (record + sizeof(uint32_t)) : 0;
     size_t shards = room / SHARD_WORTH;
 
     shards = shards < 1 ? 1 : shards > SHARDS_MOST ? SHARDS_MOST : shards;

@@ -22,6 +22,8 @@ struct table {
     size_t size;
 };
 
+/* What so many records take. */
+size_t table_bytes(const struct table_shape *shape, uint32_t records);
 /* As many records as fit into `bytes`. False: not even one does, or memory was refused. */
 bool table_init(struct table *t, const struct table_shape *shape, size_t bytes);
 void table_done(struct table *t); /* also of a zeroed one; leaves it zeroed */

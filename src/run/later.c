@@ -4,10 +4,9 @@
 
 const char *const later_directives[] = {
     /* the process */
-    "accept_mutex", "accept_mutex_delay", "debug_connection", "debug_points", "env", "load_module",
-    "lock_file", "master_process", "memory_limit", "pcre_jit", "sandbox", "ssl_engine",
-    "thread_pool", "timer_resolution", "worker_aio_requests", "worker_cpu_affinity",
-    "worker_priority", "worker_rlimit_core", "worker_shutdown_timeout", "working_directory",
+    "debug_connection", "debug_points", "env", "master_process", "memory_limit", "sandbox",
+    "ssl_engine", "thread_pool", "worker_aio_requests", "worker_cpu_affinity", "worker_priority",
+    "worker_shutdown_timeout", "working_directory",
     /* requests */
     "aio", "aio_write", "alias", "auth_basic", "auth_basic_user_file", "auth_delay", "auth_jwt",
     "auth_request", "auth_request_set", "autoindex", "autoindex_exact_size", "autoindex_format",
@@ -22,9 +21,7 @@ const char *const later_directives[] = {
     "open_file_cache_errors", "open_file_cache_min_uses", "open_file_cache_valid",
     "open_log_file_cache", "output_buffers", "read_ahead", "recursive_error_pages",
     "reset_timedout_connection", "rewrite", "rewrite_log", "satisfy", "set",
-    "subrequest_output_buffer_size", "try_files", "types_hash_max_size",
-    "uninitialized_variable_warn", "variables_hash_max_size",
-    /* modules */
+    "subrequest_output_buffer_size", "try_files", "uninitialized_variable_warn", /* modules */
     "add_after_body", "add_before_body", "add_header_inherit", "add_trailer", "addition_types",
     "ancient_browser", "brotli", "brotli_comp_level", "brotli_min_length", "brotli_static",
     "brotli_types", "empty_gif", "expires", "flv", "geo", "geoip2", "geoip_city", "geoip_country",
@@ -40,27 +37,25 @@ const char *const later_directives[] = {
     "userid", "userid_domain", "userid_expires", "userid_name", "userid_path", "valid_referers",
     "xslt_stylesheet", "zone", "zstd", "zstd_comp_level", "zstd_types",
     /* upstreams */
-    "fastcgi_buffers", "fastcgi_cache", "fastcgi_hide_header", "fastcgi_index", "fastcgi_param",
-    "fastcgi_pass", "fastcgi_read_timeout", "fastcgi_split_path_info", "grpc_pass",
-    "grpc_set_header", "proxy_bind", "proxy_cache", "proxy_cache_background_update",
-    "proxy_cache_bypass", "proxy_cache_convert_head", "proxy_cache_key", "proxy_cache_lock",
-    "proxy_cache_lock_age", "proxy_cache_lock_timeout", "proxy_cache_methods",
-    "proxy_cache_min_uses", "proxy_cache_path", "proxy_cache_purge", "proxy_cache_revalidate",
-    "proxy_cache_use_stale", "proxy_cache_valid", "proxy_cookie_domain", "proxy_cookie_flags",
-    "proxy_cookie_path", "proxy_force_ranges", "proxy_headers_hash_bucket_size",
-    "proxy_headers_hash_max_size", "proxy_ignore_headers", "proxy_intercept_errors",
-    "proxy_limit_rate", "proxy_method", "proxy_no_cache", "proxy_pass_request_body",
-    "proxy_pass_request_headers", "proxy_pass_trailers", "proxy_send_lowat", "proxy_set_body",
-    "proxy_socket_keepalive", "proxy_ssl_certificate", "proxy_ssl_certificate_key",
-    "proxy_ssl_ciphers", "proxy_ssl_conf_command", "proxy_ssl_crl", "proxy_ssl_name",
-    "proxy_ssl_protocols", "proxy_ssl_server_name", "proxy_ssl_session_reuse",
+    "fastcgi_buffers", "fastcgi_cache", "fastcgi_hide_header", "fastcgi_index", "fastcgi_pass",
+    "fastcgi_read_timeout", "fastcgi_split_path_info", "grpc_pass", "grpc_set_header", "proxy_bind",
+    "proxy_cache", "proxy_cache_background_update", "proxy_cache_bypass",
+    "proxy_cache_convert_head", "proxy_cache_key", "proxy_cache_lock", "proxy_cache_lock_age",
+    "proxy_cache_lock_timeout", "proxy_cache_methods", "proxy_cache_min_uses", "proxy_cache_path",
+    "proxy_cache_purge", "proxy_cache_revalidate", "proxy_cache_use_stale", "proxy_cache_valid",
+    "proxy_cookie_domain", "proxy_cookie_flags", "proxy_cookie_path", "proxy_force_ranges",
+    "proxy_headers_hash_bucket_size", "proxy_headers_hash_max_size", "proxy_ignore_headers",
+    "proxy_intercept_errors", "proxy_limit_rate", "proxy_method", "proxy_no_cache",
+    "proxy_pass_request_body", "proxy_pass_request_headers", "proxy_pass_trailers",
+    "proxy_send_lowat", "proxy_set_body", "proxy_socket_keepalive", "proxy_ssl_certificate",
+    "proxy_ssl_certificate_key", "proxy_ssl_ciphers", "proxy_ssl_conf_command", "proxy_ssl_crl",
+    "proxy_ssl_name", "proxy_ssl_protocols", "proxy_ssl_server_name", "proxy_ssl_session_reuse",
     "proxy_ssl_trusted_certificate", "proxy_ssl_verify", "proxy_ssl_verify_depth", "proxy_store",
     "proxy_store_access", "proxy_temp_file_write_size", "scgi_pass", "uwsgi_pass",
     /* TLS */
-    "ssl_buffer_size", "ssl_client_certificate", "ssl_conf_command", "ssl_crl", "ssl_dhparam",
-    "ssl_early_data", "ssl_ocsp", "ssl_password_file", "ssl_reject_handshake", "ssl_session_cache",
-    "ssl_session_ticket_key", "ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder",
-    "ssl_stapling_verify", "ssl_trusted_certificate", "ssl_verify_client", "ssl_verify_depth",
+    "ssl_client_certificate", "ssl_crl", "ssl_ocsp", "ssl_password_file", "ssl_session_ticket_key",
+    "ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder", "ssl_stapling_verify",
+    "ssl_trusted_certificate", "ssl_verify_client", "ssl_verify_depth",
     /* stream, mail */
     "mail", "stream",
     /* the forward face */
