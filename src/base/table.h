@@ -5,7 +5,8 @@
 
 /* A hash table of fixed-size records in memory that processes can share: one mapping, everything in
  * it addressed by index, a robust lock for each of its shards. Full: the record that was put first
- * makes room. What a process that died left half done in a shard is dropped, with all of that shard.
+ * makes room. What a process that died left half done in a shard is dropped, with all of that
+ * shard.
  *
  * Keys are hashed with a secret; records are copied out, never pointed to; what is removed or
  * replaced is wiped, and nothing of it gets into a core dump. */
