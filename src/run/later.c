@@ -5,9 +5,9 @@
 
 const char *const later_directives[] = {
     /* the process */
-    "debug_connection", "debug_points", "env", "load_module", "master_process", "memory_limit",
-    "sandbox", "ssl_engine", "thread_pool", "worker_aio_requests", "worker_cpu_affinity",
-    "worker_priority", "worker_shutdown_timeout", "working_directory",
+    "debug_connection", "debug_points", "env", "master_process", "memory_limit", "sandbox",
+    "ssl_engine", "thread_pool", "worker_aio_requests", "worker_cpu_affinity", "worker_priority",
+    "worker_shutdown_timeout", "working_directory",
     /* requests */
     "aio", "alias", "auth_basic", "auth_basic_user_file", "auth_delay", "auth_jwt", "auth_request",
     "auth_request_set", "autoindex", "autoindex_exact_size", "autoindex_format",
@@ -51,10 +51,9 @@ const char *const later_directives[] = {
     "proxy_ssl_server_name", "proxy_ssl_session_reuse", "proxy_ssl_trusted_certificate",
     "proxy_ssl_verify", "proxy_ssl_verify_depth", "proxy_store", "proxy_store_access",
     /* TLS */
-    "ssl_buffer_size", "ssl_client_certificate", "ssl_conf_command", "ssl_crl", "ssl_dhparam",
-    "ssl_early_data", "ssl_ocsp", "ssl_password_file", "ssl_reject_handshake", "ssl_session_cache",
-    "ssl_session_ticket_key", "ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder",
-    "ssl_stapling_verify", "ssl_trusted_certificate", "ssl_verify_client", "ssl_verify_depth",
+    "ssl_client_certificate", "ssl_crl", "ssl_ocsp", "ssl_password_file", "ssl_session_ticket_key",
+    "ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder", "ssl_stapling_verify",
+    "ssl_trusted_certificate", "ssl_verify_client", "ssl_verify_depth",
     /* stream, mail */
     "mail", "stream",
     /* the forward face */

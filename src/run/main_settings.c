@@ -32,6 +32,15 @@ static bool set_processes(struct conf_call *call, void *field)
     return true;
 }
 
+static bool set_load_module(struct conf_call *call, void *field)
+{
+    (void)field;
+    conf_warn(call, 1,
+              "modules are not loaded: what \"%s\" adds is built in, or refused where it stands",
+              arena_cstr(conf_arena(call), conf_word(call, 1)));
+    return true;
+}
+
 static bool set_daemon(struct conf_call *call, void *field)
 {
     (void)field;
@@ -71,6 +80,7 @@ static bool open_events(struct conf_call *call, void *field)
 
 static const struct conf_type user_type = { .set = set_user, .size = sizeof(struct main_user) };
 static const struct conf_type processes_type = { .set = set_processes };
+static const struct conf_type load_module_type = { .set = set_load_module, .many = true };
 static const struct conf_type daemon_type = { .set = set_daemon };
 static const struct conf_type use_type = { .set = set_use };
 static const struct conf_type events_type = { .set = open_events };
@@ -88,6 +98,8 @@ static const struct directive directives[] = {
       NULL },
     { "worker_rlimit_nofile", CTX_MAIN, 1, 1, &conf_number, FIELD(rlimit_nofile), "0", WHOLE,
       "most open descriptors", 0, &descriptors },
+    { "load_module", CTX_MAIN, 1, 1, &load_module_type, 0, NULL, NONE,
+      "no module is loaded; its directives are built in or refused", 0, NULL },
     { "daemon", CTX_MAIN, 1, 1, &daemon_type, 0, NULL, NONE, "go to the background", 0, NULL },
     { "events", CTX_MAIN, 0, 0, &events_type, 0, NULL, NONE, "settings of the event loop",
       CTX_EVENTS, NULL },

@@ -20,6 +20,7 @@ MODULE(upstream)    /* groups of servers */
 MODULE(anonymity)   /* what the forward face tells of its clients */
 MODULE(connect)     /* CONNECT */
 MODULE(proxy)       /* proxy_*, the origins of the forward face, buffering */
+MODULE(gateway)     /* fastcgi_param and its like */
 MODULE(attempts)    /* $upstream_* */
 MODULE(file)        /* root, index: static files */
 MODULE(conditional) /* 304, 412 */

@@ -2,7 +2,7 @@
  * handshake (on_certificate), from the identity that was chosen by name before OpenSSL saw the
  * hello.
  *
- * Owns the SSL_CTX, the BIO's method and the keys of its tickets. */
+ * Owns the SSL_CTX and the BIO's method. */
 #include "tls/context.h"
 
 #include "base/clock.h"
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CERTIFICATES_MOST_SERVER = 16384, CERTIFICATES_MOST_CLIENT = 65536, REASON_SIZE = 256 };
+enum { CERTIFICATES_MOST_SERVER = 16384, CERTIFICATES_MOST_CLIENT = 65536, REASON_SIZE = 200 };
 
 /* The cheapest first: SHA-256 has instructions where SHA-384 has none, and so has all that hashes
  * with it. */
@@ -34,7 +34,11 @@ void tls_error_text(const char *what, size_t size, char *ret_text)
     const char *text = error != 0 ? ERR_reason_error_string(error) : NULL;
 
     ERR_clear_error();
-    snprintf(ret_text, size, "%s%s%s", what, text != NULL ? ": " : "", text != NULL ? text : "");
+    if (what[0] == '\0')
+        snprintf(ret_text, size, "%s", text != NULL ? text : "not taken");
+    else
+        snprintf(ret_text, size, "%s%s%s", what, text != NULL ? ": " : "",
+                 text != NULL ? text : "");
 }
 
 /* --- callbacks ------------------------------------------------------------------------------ */
@@ -82,7 +86,7 @@ static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int seal)
 {
-    struct ticket_ring *ring = &tls_of_ssl(ssl)->context->ring;
+    struct ticket_ring *ring = &tls_of_ssl(ssl)->context->sessions->ring;
     struct ticket_parts parts = { name, iv, cipher, mac };
     uint64_t now = clock_monotonic_ms();
 
@@ -161,31 +165,70 @@ static void set_order(SSL_CTX *ctx, enum tls_order order)
     }
 }
 
-/* A ticket is opened before anything of the server block is known to OpenSSL, so the binding goes
- * by this context alone: identity of the block, verification, protocols. */
-static bool set_session_binding(SSL_CTX *ctx, const struct tls_settings *s)
+/* Key exchange by finite fields, for old clients. */
+static bool set_dh(SSL_CTX *ctx, struct span pem)
 {
-    unsigned char digest[32];
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    bool made = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-                EVP_DigestUpdate(md, &s->protocols, sizeof(s->protocols)) == 1 &&
-                EVP_DigestUpdate(md, s->id_context.at, s->id_context.len) == 1 &&
-                EVP_DigestFinal_ex(md, digest, NULL) == 1;
+    BIO *bio = pem.len <= INT_MAX ? BIO_new_mem_buf(pem.at, (int)pem.len) : NULL;
+    EVP_PKEY *parameters = bio != NULL ? PEM_read_bio_Parameters(bio, NULL) : NULL;
+    bool taken = parameters != NULL && SSL_CTX_set0_tmp_dh_pkey(ctx, parameters) == 1;
 
+    if (!taken)
+        EVP_PKEY_free(parameters);
+    BIO_free(bio);
+    return taken;
+}
+
+/* Nothing that names a file: those come by the bundle. */
+static bool set_command(SSL_CTX *ctx, const struct tls_command *command)
+{
+    SSL_CONF_CTX *conf = SSL_CONF_CTX_new();
+    char *name = strndup(command->name.at, command->name.len);
+    char *value = strndup(command->value.at, command->value.len);
+    bool taken = false;
+
+    if (conf != NULL && name != NULL && value != NULL) {
+        SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER |
+                                         SSL_CONF_FLAG_SHOW_ERRORS);
+        SSL_CONF_CTX_set_ssl_ctx(conf, ctx);
+        taken = SSL_CONF_cmd(conf, name, value) > 0 && SSL_CONF_CTX_finish(conf) == 1;
+    }
+    SSL_CONF_CTX_free(conf);
+    free(name);
+    free(value);
+    return taken;
+}
+
+struct tls_binding tls_bind(const struct span *parts, unsigned count)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    struct tls_binding binding;
+    bool made = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+
+    for (unsigned i = 0; made && i < count; i++) /* with lengths: nothing moves between parts */
+        made = EVP_DigestUpdate(md, &parts[i].len, sizeof(parts[i].len)) == 1 &&
+               EVP_DigestUpdate(md, parts[i].at, parts[i].len) == 1;
+    if (!made || EVP_DigestFinal_ex(md, binding.digest, NULL) != 1)
+        abort(); /* memory */
     EVP_MD_CTX_free(md);
-    return made && SSL_CTX_set_session_id_context(ctx, digest, sizeof(digest)) == 1;
+    return binding;
 }
 
 static bool set_sessions(struct tls_context *c, const struct tls_settings *s)
 {
-    if (!ticket_ring_init(&c->ring, s->session_ms) || !set_session_binding(c->ctx, s))
+    c->sessions =
+        s->sessions != NULL ? tls_sessions_ref(s->sessions) : tls_sessions_new(0, s->session_ms);
+    if (c->sessions == NULL)
         return false;
-    SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF); /* tickets only */
+    bool stored = c->sessions->store.head != NULL;
+    SSL_CTX_set_session_cache_mode(c->ctx, stored || s->offers_ids
+                                               ? SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL
+                                               : SSL_SESS_CACHE_OFF /* tickets alone */);
+    tls_sessions_serve(c->ctx, c->sessions);
     if (s->session_ms >= 1000)
         SSL_CTX_set_timeout(c->ctx, (long)(s->session_ms / 1000));
     if (!s->tickets)
         SSL_CTX_set_options(c->ctx, SSL_OP_NO_TICKET);
-    return SSL_CTX_set_num_tickets(c->ctx, s->tickets ? 1 : 0) == 1 &&
+    return SSL_CTX_set_num_tickets(c->ctx, s->tickets || stored ? 1 : 0) == 1 &&
            SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ctx, on_ticket) == 1;
 }
 
@@ -199,29 +242,54 @@ static void set_common(SSL_CTX *ctx, long certificates_most)
     SSL_CTX_set_msg_callback(ctx, tls_on_message);
 }
 
-/* What OpenSSL would not take; NULL: all is set. */
-static const char *set_server(struct tls_context *c, const struct tls_settings *s)
+/* What OpenSSL settles by a call each; false: it did not take the setting that is noted. */
+static bool set_words(SSL_CTX *ctx, const struct tls_settings *s, enum tls_setting *ret)
 {
-    set_common(c->ctx, CERTIFICATES_MOST_SERVER);
+    *ret = TLS_SET_PROTOCOLS;
+    if (!set_protocols(ctx, s->protocols) || SSL_CTX_set_ciphersuites(ctx, SUITES_1_3) != 1)
+        return false;
+    *ret = TLS_SET_CIPHERS;
+    if (!set_list(ctx, SSL_CTX_set_cipher_list, s->ciphers, "HIGH:!aNULL:!MD5"))
+        return false;
+    *ret = TLS_SET_CURVES;
+    if (!set_groups(ctx, s->curves))
+        return false;
+    *ret = TLS_SET_DH;
+    return s->dh_pem.len == 0 || set_dh(ctx, s->dh_pem);
+}
+
+static bool set_server(struct tls_context *c, const struct tls_settings *s, struct tls_refusal *ret)
+{
     set_order(c->ctx, s->prefer_server_ciphers);
-    SSL_CTX_set_client_hello_cb(c->ctx, on_client_hello, NULL);
-    SSL_CTX_set_cert_cb(c->ctx, on_certificate, NULL);
-    SSL_CTX_set_alpn_select_cb(c->ctx, on_alpn, NULL);
-    if (!set_protocols(c->ctx, s->protocols))
-        return "protocols";
-    if (!set_list(c->ctx, SSL_CTX_set_cipher_list, s->ciphers, "HIGH:!aNULL:!MD5"))
-        return "cipher list";
-    if (SSL_CTX_set_ciphersuites(c->ctx, SUITES_1_3) != 1)
-        return "TLS 1.3 suites";
-    if (!set_groups(c->ctx, s->curves))
-        return "curves";
-    return set_sessions(c, s) ? NULL : "sessions";
+    c->record_most =
+        s->record_most > 0 && s->record_most < TLS_PLAIN_MOST ? s->record_most : TLS_PLAIN_MOST;
+    if (!set_words(c->ctx, s, &ret->setting))
+        return false;
+    ret->setting = TLS_SET_NOTHING;
+    if (!set_sessions(c, s))
+        return false;
+    ret->setting = TLS_SET_COMMAND;
+    for (ret->command = 0; ret->command < s->command_count; ret->command++)
+        if (!set_command(c->ctx, &s->commands[ret->command]))
+            return false;
+    return true;
+}
+
+/* After the commands: what keeps us safe is not theirs to change. */
+static void set_server_bounds(SSL_CTX *ctx)
+{
+    set_common(ctx, CERTIFICATES_MOST_SERVER);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
+    SSL_CTX_set_cert_cb(ctx, on_certificate, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 }
 
 /* A file's certificates become the trusted ones. */
 static const char *set_client(struct tls_context *c, struct span ca_pem)
 {
     set_common(c->ctx, CERTIFICATES_MOST_CLIENT);
+    c->record_most = TLS_PLAIN_MOST;
     if (!set_protocols(c->ctx, TLS_1_2 | TLS_1_3) || !set_groups(c->ctx, (struct span){ NULL, 0 }))
         return "protocols";
     if (ca_pem.len == 0)
@@ -259,29 +327,34 @@ static struct tls_context *make(const SSL_METHOD *method)
     return c;
 }
 
-static struct tls_context *finish(struct tls_context *c, const char *refused, char *ret_reason)
-{
-    if (c != NULL && refused == NULL) {
-        ERR_clear_error();
-        return c;
-    }
-    tls_error_text(refused != NULL ? refused : "no memory", REASON_SIZE, ret_reason);
-    tls_context_unref(&c);
-    return NULL;
-}
-
-struct tls_context *tls_server_context_new(const struct tls_settings *s, char ret_reason[256])
+struct tls_context *tls_server_context_new(const struct tls_settings *s,
+                                           struct tls_refusal *ret_refusal)
 {
     struct tls_context *c = make(TLS_server_method());
 
-    return finish(c, c != NULL ? set_server(c, s) : NULL, ret_reason);
+    *ret_refusal = (struct tls_refusal){ .setting = TLS_SET_NOTHING };
+    if (c != NULL && set_server(c, s, ret_refusal)) {
+        set_server_bounds(c->ctx);
+        ERR_clear_error();
+        return c;
+    }
+    tls_error_text("", sizeof(ret_refusal->reason), ret_refusal->reason);
+    tls_context_unref(&c);
+    return NULL;
 }
 
 struct tls_context *tls_client_context_new(struct span ca_pem, char ret_reason[256])
 {
     struct tls_context *c = make(TLS_client_method());
+    const char *refused = c != NULL ? set_client(c, ca_pem) : "no memory";
 
-    return finish(c, c != NULL ? set_client(c, ca_pem) : NULL, ret_reason);
+    if (refused == NULL) {
+        ERR_clear_error();
+        return c;
+    }
+    tls_error_text(refused, REASON_SIZE, ret_reason);
+    tls_context_unref(&c);
+    return NULL;
 }
 
 void tls_context_ref(struct tls_context *c)
@@ -298,7 +371,7 @@ void tls_context_unref(struct tls_context **c)
         return;
     SSL_CTX_free(gone->ctx);
     BIO_meth_free(gone->bio_method);
-    ticket_ring_done(&gone->ring);
+    tls_sessions_unref(&gone->sessions);
     free(gone);
 }
 

@@ -165,6 +165,8 @@ static struct tls *open_layer(struct conn *c, const struct tls_choice *choice, s
         tls_identity_ref(choice->identity);
         t->identity = choice->identity;
     }
+    /* Compared when a session is found: before any callback but that of the hello. */
+    SSL_set_session_id_context(t->ssl, choice->binding.digest, sizeof(choice->binding.digest));
     SSL_set_accept_state(t->ssl);
     return t;
 }

@@ -298,22 +298,22 @@ static void gather_skip(struct gather *g, size_t n)
 }
 
 /* The bytes of the next record: where they lie if they lie together, else joined in `room`. */
-static struct span gather_next(struct gather *g, char *room)
+static struct span gather_next(struct gather *g, size_t most, char *room)
 {
     const char *at = (const char *)g->iov->iov_base + g->from;
     size_t len = g->iov->iov_len - g->from;
 
-    if (len >= TLS_PLAIN_MOST || g->left == 1) {
-        len = len < TLS_PLAIN_MOST ? len : TLS_PLAIN_MOST;
+    if (len >= most || g->left == 1) {
+        len = len < most ? len : most;
         gather_skip(g, len);
         return (struct span){ at, len };
     }
     size_t have = 0;
-    while (g->left > 0 && have < TLS_PLAIN_MOST) {
+    while (g->left > 0 && have < most) {
         at = (const char *)g->iov->iov_base + g->from;
         len = g->iov->iov_len - g->from;
-        if (len > TLS_PLAIN_MOST - have)
-            len = TLS_PLAIN_MOST - have;
+        if (len > most - have)
+            len = most - have;
         memcpy(room + have, at, len);
         have += len;
         gather_skip(g, len);
@@ -341,7 +341,7 @@ static enum io write_records(struct tls *t, struct gather *g, char *room, size_t
     while (io == IO_OK && g->left > 0) {
         if (TLS_OUT - t->out_end < RECORD_MOST && (io = flush(t)) != IO_OK)
             break;
-        struct span bytes = gather_next(g, room);
+        struct span bytes = gather_next(g, t->context->record_most, room);
         io = write_record(t, bytes);
         if (io == IO_OK)
             *ret_taken += bytes.len;

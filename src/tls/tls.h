@@ -23,20 +23,53 @@ enum { TLS_1_0 = 1, TLS_1_1 = 2, TLS_1_2 = 4, TLS_1_3 = 8 };
  * (ssl_prefer_server_ciphers). */
 enum tls_order { TLS_ORDER_UNSET, TLS_ORDER_SERVER, TLS_ORDER_CLIENT };
 
+/* What sessions resume by: the keys of tickets and, of a `store` of so many bytes, the sessions
+ * themselves (0: none). Shared by contexts, outlives them; counted. NULL: memory was refused, or
+ * the store holds not one session. */
+struct tls_sessions;
+struct tls_sessions *tls_sessions_new(size_t store, uint64_t session_ms);
+struct tls_sessions *tls_sessions_ref(struct tls_sessions *s);
+void tls_sessions_unref(struct tls_sessions **s);
+size_t tls_sessions_size(uint32_t count); /* a store for so many */
+
+/* A command of OpenSSL's configuration files (SSL_CONF_cmd). */
+struct tls_command {
+    struct span name, value;
+};
+
 struct tls_settings {    /* plain values; equal values share a context */
     unsigned protocols;  /* TLS_1_2 | TLS_1_3 */
     struct span ciphers; /* OpenSSL's list, for up to 1.2; empty: HIGH:!aNULL:!MD5 */
     struct span curves;  /* empty: the default list */
+    struct span dh_pem;  /* parameters of DHE; empty: no DHE */
     enum tls_order prefer_server_ciphers;
+    uint32_t record_most; /* bytes of a record's plain text; 0: as many as there can be */
     bool tickets;
-    uint64_t session_ms;    /* ssl_session_timeout */
-    struct span id_context; /* of the server block and its verification; binds sessions */
+    bool offers_ids;               /* to TLS 1.2 clients without tickets, also if none is stored */
+    uint64_t session_ms;           /* ssl_session_timeout */
+    struct tls_sessions *sessions; /* NULL: tickets by keys of the context's own */
+    const struct tls_command *commands;
+    uint32_t command_count;
 };
 
-/* Counted. `ret_reason`: what OpenSSL did not like, in words. The settings' bytes are not needed
- * afterwards. */
+/* Which of them OpenSSL did not like, and why. */
+struct tls_refusal {
+    enum tls_setting {
+        TLS_SET_NOTHING, /* of ours: it is memory */
+        TLS_SET_PROTOCOLS,
+        TLS_SET_CIPHERS,
+        TLS_SET_CURVES,
+        TLS_SET_DH,
+        TLS_SET_COMMAND
+    } setting;
+    uint32_t command; /* which */
+    char reason[200];
+};
+
+/* Counted. The settings' bytes are not needed afterwards. */
 struct tls_context;
-struct tls_context *tls_server_context_new(const struct tls_settings *s, char ret_reason[256]);
+struct tls_context *tls_server_context_new(const struct tls_settings *s,
+                                           struct tls_refusal *ret_refusal);
 void tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context **c);
 
@@ -47,9 +80,18 @@ struct tls_identity *tls_identity_new(struct span chain_der, struct span key_der
 void tls_identity_ref(struct tls_identity *i);
 void tls_identity_unref(struct tls_identity **i);
 
+/* Sessions are bound to it: one that was made under another binding never resumes. */
+struct tls_binding {
+    unsigned char digest[32];
+};
+
+/* Of what makes a server block another one: its identity, and whom it lets in. */
+struct tls_binding tls_bind(const struct span *parts, unsigned count);
+
 struct tls_choice { /* borrowed: the session takes references of its own */
     struct tls_context *context;
     struct tls_identity *identity;
+    struct tls_binding binding;
 };
 
 enum tls_fault {

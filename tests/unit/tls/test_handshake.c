@@ -1,5 +1,5 @@
 /* From a connection's first bytes to a session: names, refusals, protocols, resumption. */
-#include "tls/tls.h"
+#include "tls/context.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -429,22 +429,37 @@ static void a_protocol_is_agreed_on_or_refused(void **state)
 
 static void settings_that_openssl_refuses_are_said(void **state)
 {
+    static const struct tls_command commands[] = {
+        { SPAN("NumTickets"), SPAN("2") },
+        { SPAN("Options"), SPAN("NoSuch") },
+        { SPAN("PrivateKey"), SPAN("/etc/passwd") },
+    };
     static const struct {
         struct tls_settings s;
+        enum tls_setting what;
         const char *reason;
     } cases[] = {
-        { { .protocols = 0 }, "protocols" },
-        { { .protocols = TLS_1_2, .ciphers = SPAN("NOSUCH") }, "cipher list: no cipher match" },
-        { { .protocols = TLS_1_3, .curves = SPAN("nosuch") }, "curves" },
-        { { .protocols = TLS_1_3, .curves = { "X25519\0nosuch", 13 } }, "curves" },
+        { { .protocols = 0 }, TLS_SET_PROTOCOLS, "" },
+        { { .protocols = TLS_1_2, .ciphers = SPAN("NOSUCH") }, TLS_SET_CIPHERS, "no cipher match" },
+        { { .protocols = TLS_1_3, .curves = SPAN("nosuch") }, TLS_SET_CURVES, "" },
+        { { .protocols = TLS_1_3, .curves = { "X25519\0nosuch", 13 } }, TLS_SET_CURVES, "" },
+        { { .protocols = TLS_1_2, .dh_pem = SPAN("no PEM") }, TLS_SET_DH, "" },
+        { { .protocols = TLS_1_2, .commands = commands, .command_count = 2 }, TLS_SET_COMMAND, "" },
+        { { .protocols = TLS_1_2, .commands = commands + 2, .command_count = 1 },
+          TLS_SET_COMMAND,
+          "unknown cmd name" },
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char reason[256] = "";
+        struct tls_refusal refusal;
 
-        assert_null(tls_server_context_new(&cases[i].s, reason));
-        assert_memory_equal(reason, cases[i].reason, strlen(cases[i].reason));
+        assert_null(tls_server_context_new(&cases[i].s, &refusal));
+        assert_int_equal(refusal.setting, cases[i].what);
+        assert_true(refusal.reason[0] != '\0');
+        assert_memory_equal(refusal.reason, cases[i].reason, strlen(cases[i].reason));
+        if (refusal.setting == TLS_SET_COMMAND)
+            assert_int_equal(refusal.command, cases[i].s.command_count - 1);
     }
 }
 
@@ -463,9 +478,9 @@ static void the_order_of_ciphers_is_as_set(void **state)
         struct tls_settings s = { .protocols = TLS_1_3, .prefer_server_ciphers = cases[i].order };
         struct party server = { .act = serve_one };
         struct peer peer = peer_of(TLS1_3_VERSION, "a.example");
-        char reason[256];
+        struct tls_refusal refusal;
 
-        server.context = tls_server_context_new(&s, reason);
+        server.context = tls_server_context_new(&s, &refusal);
         assert_true(meet(*state, &server, &peer));
         assert_string_equal(server.cipher, cases[i].want);
         assert_null(peer.session); /* no tickets in these settings */
@@ -560,6 +575,182 @@ static void a_damaged_ticket_costs_a_full_handshake(void **state)
     peer_done(&peer);
 }
 
+/* --- sessions that we keep ------------------------------------------------------------------ */
+
+static struct tls_context *make_keeper(struct tls_sessions *sessions, bool tickets)
+{
+    return make_server(
+        (struct tls_settings){ .tickets = tickets, .offers_ids = true, .sessions = sessions });
+}
+
+static void no_tickets(struct peer *p)
+{
+    SSL_CTX_set_options(p->ctx, SSL_OP_NO_TICKET);
+}
+
+static void a_kept_session_resumes_in_both_versions(void **state)
+{
+    static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+    struct tls_sessions *sessions = tls_sessions_new(64 << 10, 300000);
+
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        struct party server = { .context = make_keeper(sessions, false) };
+        struct tls_context *second = make_keeper(sessions, false); /* after a reload, say */
+        struct peer peer = peer_of(versions[i], "a.example");
+
+        resume(*state, &peer, &server);
+        assert_false(server.resumed);
+        for (int times = 0; times < 3; times++) {
+            assert_non_null(peer.session);
+            resume(*state, &peer, &server);
+            assert_true(server.resumed);
+        }
+        tls_context_unref(&server.context);
+        server.context = second;
+        resume(*state, &peer, &server);
+        assert_true(server.resumed);
+        tls_context_unref(&server.context);
+        peer_done(&peer);
+    }
+    tls_sessions_unref(&sessions);
+}
+
+static void a_client_without_tickets_resumes_by_id_alone(void **state)
+{
+    struct tls_sessions *sessions = tls_sessions_new(64 << 10, 300000);
+    const struct {
+        struct tls_sessions *sessions;
+        bool resumed;
+    } cases[] = { { sessions, true }, { NULL, false } }; /* an id is offered, nothing is kept */
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct party server = { .context = make_keeper(cases[i].sessions, true) };
+        struct peer peer = peer_of(TLS1_2_VERSION, "a.example");
+
+        no_tickets(&peer);
+        resume(*state, &peer, &server);
+        assert_non_null(peer.session);
+        resume(*state, &peer, &server);
+        assert_int_equal(server.resumed, cases[i].resumed);
+        tls_context_unref(&server.context);
+        peer_done(&peer);
+    }
+    tls_sessions_unref(&sessions);
+}
+
+static void a_kept_session_of_another_server_block_does_not_resume(void **state)
+{
+    static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+    struct room *r = *state;
+    struct tls_sessions *sessions = tls_sessions_new(64 << 10, 300000);
+
+    tls_context_unref(&r->b);
+    r->b = make_keeper(sessions, false);
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        struct party server = { .context = make_keeper(sessions, false) };
+        struct peer peer = peer_of(versions[i], "a.example");
+
+        resume(r, &peer, &server);
+        peer.name = "b.example";
+        peer.act = expect_b;
+        resume(r, &peer, &server);
+        assert_false(server.resumed);
+        tls_context_unref(&server.context);
+        peer_done(&peer);
+    }
+    tls_sessions_unref(&sessions);
+}
+
+/* TLS-34 */
+static void a_full_store_forgets_the_oldest_session(void **state)
+{
+    struct tls_sessions *sessions = tls_sessions_new(tls_sessions_size(2), 300000);
+    struct party server = { .context = make_keeper(sessions, false) };
+    struct peer peer[3];
+
+    for (size_t i = 0; i < COUNT(peer); i++) {
+        peer[i] = peer_of(TLS1_2_VERSION, "a.example");
+        no_tickets(&peer[i]);
+        resume(*state, &peer[i], &server);
+    }
+    for (size_t i = COUNT(peer); i-- > 0;) {
+        resume(*state, &peer[i], &server);
+        assert_int_equal(server.resumed, i > 0);
+        peer_done(&peer[i]);
+    }
+    tls_context_unref(&server.context);
+    tls_sessions_unref(&sessions);
+    assert_null(tls_sessions_new(100, 300000));
+}
+
+/* TLS-35 */
+static void a_damaged_record_costs_a_full_handshake(void **state)
+{
+    struct tls_sessions *sessions = tls_sessions_new(64 << 10, 300000);
+    struct party server = { .context = make_keeper(sessions, true) };
+    struct peer peer = peer_of(TLS1_2_VERSION, "a.example");
+    unsigned len;
+
+    no_tickets(&peer);
+    resume(*state, &peer, &server);
+    const char *id = (const char *)SSL_SESSION_get_id(peer.session, &len);
+    assert_true(
+        table_put(&sessions->store, (struct span){ id, len }, (struct span)SPAN("\60\202junk")));
+    resume(*state, &peer, &server);
+    assert_false(server.resumed);
+    resume(*state, &peer, &server);
+    assert_true(server.resumed);
+    tls_context_unref(&server.context);
+    tls_sessions_unref(&sessions);
+    peer_done(&peer);
+}
+
+/* --- other settings ------------------------------------------------------------------------- */
+
+static void read_small_records(struct peer *p)
+{
+    char got[6];
+    size_t have = 0;
+
+    p->kept = SSL_write(p->ssl, "question", 8) == 8;
+    while (p->kept && have < 6) { /* a read gives one record */
+        int n = SSL_read(p->ssl, got + have, (int)(6 - have));
+        p->kept = n > 0 && n <= 4;
+        have += n > 0 ? (size_t)n : 0;
+    }
+    SSL_shutdown(p->ssl);
+}
+
+static void a_record_holds_no_more_than_it_may(void **state)
+{
+    struct party server = { .context = make_server((struct tls_settings){ .record_most = 4 }) };
+    struct peer peer = peer_of(TLS1_3_VERSION, "a.example");
+
+    peer.act = read_small_records;
+    resume(*state, &peer, &server);
+    tls_context_unref(&server.context);
+    peer_done(&peer);
+}
+
+static void a_command_is_obeyed_but_not_against_us(void **state)
+{
+    static const struct tls_command commands[] = {
+        { SPAN("Ciphersuites"), SPAN("TLS_CHACHA20_POLY1305_SHA256") },
+        { SPAN("Options"), SPAN("Compression,ClientRenegotiation") },
+    };
+    struct party server = { .context = make_server((struct tls_settings){
+                                .commands = commands, .command_count = COUNT(commands) }) };
+    struct peer peer = peer_of(TLS1_3_VERSION, "a.example");
+    uint64_t options = SSL_CTX_get_options(server.context->ctx);
+
+    resume(*state, &peer, &server);
+    assert_string_equal(server.cipher, "TLS_CHACHA20_POLY1305_SHA256");
+    assert_true(options & SSL_OP_NO_RENEGOTIATION);
+    assert_true(options & SSL_OP_NO_COMPRESSION);
+    tls_context_unref(&server.context);
+    peer_done(&peer);
+}
+
 #define WITH_ROOM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -584,6 +775,13 @@ int main(void)
         WITH_ROOM(a_ticket_resumes_in_both_versions),
         WITH_ROOM(a_ticket_of_another_server_block_does_not_resume),
         WITH_ROOM(a_damaged_ticket_costs_a_full_handshake),
+        WITH_ROOM(a_kept_session_resumes_in_both_versions),
+        WITH_ROOM(a_client_without_tickets_resumes_by_id_alone),
+        WITH_ROOM(a_kept_session_of_another_server_block_does_not_resume),
+        WITH_ROOM(a_full_store_forgets_the_oldest_session),
+        WITH_ROOM(a_damaged_record_costs_a_full_handshake),
+        WITH_ROOM(a_record_holds_no_more_than_it_may),
+        WITH_ROOM(a_command_is_obeyed_but_not_against_us),
     };
 
     tls_process_init();

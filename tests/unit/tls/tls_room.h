@@ -20,8 +20,10 @@ enum { PATIENCE_MS = 20000 };
 struct room {
     struct loop loop;
     struct tls_context *a, *b, *client,
-        *unsafe; /* b: another server block; unsafe: verifies nothing */
+        *unsafe;                   /* b: another server block; unsafe: verifies nothing */
+    struct tls_sessions *sessions; /* of a and b */
     struct tls_identity *a_identity, *b_identity;
+    struct tls_binding a_binding, b_binding;
     struct buf der[4];
     char *ca_pem;
 };
@@ -43,14 +45,13 @@ static inline struct tls_identity *make_identity(struct room *r, const char *nam
     return tls_identity_new(buf_view(&der[0]), buf_view(&der[1]));
 }
 
-static inline struct tls_context *make_server(const char *id)
+static inline struct tls_context *make_server(struct tls_settings s)
 {
-    struct tls_settings s = { .protocols = TLS_1_2 | TLS_1_3,
-                              .tickets = true,
-                              .session_ms = 300000,
-                              .id_context = span_of(id) };
-    char reason[256];
-    struct tls_context *c = tls_server_context_new(&s, reason);
+    struct tls_refusal refusal;
+
+    s.protocols = TLS_1_2 | TLS_1_3;
+    s.session_ms = 300000;
+    struct tls_context *c = tls_server_context_new(&s, &refusal);
 
     must(c != NULL);
     return c;
@@ -64,8 +65,11 @@ static inline void room_init(struct room *r)
     *r = (struct room){ 0 };
     must(loop_init_epoll(&r->loop, 64, NULL) == 0);
     r->ca_pem = certificate_pem(&ca);
-    r->a = make_server("a");
-    r->b = make_server("b");
+    r->sessions = tls_sessions_new(0, 300000); /* the keys are shared: only bindings divide */
+    r->a = make_server((struct tls_settings){ .tickets = true, .sessions = r->sessions });
+    r->b = make_server((struct tls_settings){ .tickets = true, .sessions = r->sessions });
+    r->a_binding = tls_bind(&(struct span)SPAN("a"), 1);
+    r->b_binding = tls_bind(&(struct span)SPAN("b"), 1);
     r->client = tls_client_context_new(span_of(r->ca_pem), reason);
     r->unsafe = tls_client_context_new((struct span){ NULL, 0 }, reason);
     must(r->client != NULL && r->unsafe != NULL);
@@ -79,6 +83,7 @@ static inline void room_done(struct room *r)
 {
     tls_context_unref(&r->a);
     tls_context_unref(&r->b);
+    tls_sessions_unref(&r->sessions);
     tls_context_unref(&r->client);
     tls_context_unref(&r->unsafe);
     tls_identity_unref(&r->a_identity);
@@ -133,9 +138,10 @@ static inline bool choose(void *arg, struct span name, struct tls_choice *ret)
     if (span_is(name, "refused.example"))
         return false;
     if (span_is(name, "b.example"))
-        *ret = (struct tls_choice){ p->room->b, p->room->b_identity };
+        *ret = (struct tls_choice){ p->room->b, p->room->b_identity, p->room->b_binding };
     else
-        *ret = (struct tls_choice){ p->context ? p->context : p->room->a, p->room->a_identity };
+        *ret = (struct tls_choice){ p->context ? p->context : p->room->a, p->room->a_identity,
+                                    p->room->a_binding };
     return true;
 }
 
