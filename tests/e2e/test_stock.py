@@ -226,3 +226,11 @@ def test_http2_is_warned_of_and_http_1_1_served(room, start, authority, line):
     status, _, body = fetch("--http2", "--cacert", authority.certificate, "--resolve", f"site.example:{port}:127.0.0.1",
                             f"https://site.example:{port}/")
     assert (status, body) == ("HTTP/1.1 200 OK", "HTTP/1.1")
+
+
+@pytest.mark.parametrize("name", ["fastcgi_param", "uwsgi_param", "scgi_param"])
+@pytest.mark.parametrize("rest, said", [("A", "invalid number of arguments"), ("A b maybe", 'invalid parameter "maybe"')])
+def test_a_parameter_that_is_malformed_is_refused(room, name, rest, said):
+    (room / "c.conf").write_text(f"server {{ listen 127.0.0.1:0; {name} {rest}; }}\n")
+    done = run("-t", "-c", room / "c.conf", "-p", room)
+    assert done.returncode == 1 and said in done.stderr, done.stderr
