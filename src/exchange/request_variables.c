@@ -74,7 +74,7 @@ GETTER(request_uri)
 GETTER(args)
 {
     UNUSED_ARG;
-    return give(x->request.args, ret) && ret->len > 0;
+    return give(x->request.args, ret);
 }
 
 GETTER(is_args)
@@ -429,6 +429,7 @@ GETTER(request_id)
 
 static const char *const whats[DECIDED_WHATS] = {
     [DECIDED_LISTENER] = "listener", [DECIDED_SERVER] = "server", [DECIDED_LOCATION] = "location",
+    [DECIDED_REWRITE] = "rewrite",   [DECIDED_IF] = "if",         [DECIDED_BREAK] = "break",
     [DECIDED_RETURN] = "return",     [DECIDED_RULE] = "rule",     [DECIDED_FLOOR] = "floor",
     [DECIDED_LIMIT] = "limit",       [DECIDED_INDEX] = "index",   [DECIDED_UPSTREAM] = "upstream",
     [DECIDED_PEER] = "peer",         [DECIDED_RETRY] = "retry",   [DECIDED_SOURCE] = "source",
