@@ -1,17 +1,29 @@
-/* An arena: chunks from the heap, given piece by piece. Owns its chunks. */
+/* An arena: chunks from the heap, or huge pages, given piece by piece. Owns its chunks. */
 #include "base/arena.h"
 
+#include "base/os.h"
+
 #include <stdlib.h>
+
+enum { FIRST_OF_GROWING = 32 << 10 };
 
 struct arena_chunk {
     struct arena_chunk *older;
     size_t size;
+    bool huge; /* a huge page, not of the heap */
     _Alignas(16) char data[];
 };
+
+static const size_t HUGE_ROOM = OS_HUGE_PAGE - sizeof(struct arena_chunk);
 
 void arena_init(struct arena *a, size_t chunk_size, struct budget *budget)
 {
     *a = (struct arena){ .chunk_size = chunk_size, .budget = budget };
+}
+
+void arena_init_growing(struct arena *a)
+{
+    *a = (struct arena){ .chunk_size = FIRST_OF_GROWING, .grows = true };
 }
 
 static void drop_until(struct arena *a, struct arena_chunk *last)
@@ -21,7 +33,10 @@ static void drop_until(struct arena *a, struct arena_chunk *last)
 
         a->chunks = dead->older;
         budget_give(a->budget, dead->size);
-        free(dead);
+        if (dead->huge)
+            os_huge_page_free(dead);
+        else
+            free(dead);
     }
 }
 
@@ -45,6 +60,18 @@ void arena_clear(struct arena *a)
     a->left = first ? first->size : 0;
 }
 
+static struct arena_chunk *chunk_new(size_t room)
+{
+    bool huge = room == HUGE_ROOM;
+    struct arena_chunk *chunk = huge ? os_huge_page() : malloc(sizeof(*chunk) + room);
+
+    if (chunk == NULL)
+        abort();
+    chunk->size = room;
+    chunk->huge = huge;
+    return chunk;
+}
+
 void *arena_slow(struct arena *a, size_t size)
 {
     size_t rounded = (size + (size == 0) + 15) & ~(size_t)15;
@@ -52,13 +79,12 @@ void *arena_slow(struct arena *a, size_t size)
 
     if (rounded < size || room > SIZE_MAX - sizeof(struct arena_chunk))
         abort();
-    struct arena_chunk *chunk = malloc(sizeof(*chunk) + room);
-    if (chunk == NULL)
-        abort();
+    struct arena_chunk *chunk = chunk_new(room);
     budget_charge(a->budget, room);
     chunk->older = a->chunks;
-    chunk->size = room;
     a->chunks = chunk;
+    if (a->grows && a->chunk_size < HUGE_ROOM)
+        a->chunk_size = a->chunk_size * 2 < HUGE_ROOM ? a->chunk_size * 2 : HUGE_ROOM;
     a->at = chunk->data + rounded;
     a->left = room - rounded;
     return chunk->data;

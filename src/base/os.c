@@ -117,3 +117,24 @@ ssize_t os_read_file(const char *path, size_t max, char **ret_data)
     close(fd);
     return got;
 }
+
+/* Aligned, or the kernel would have none to give; what surrounds it goes back. */
+void *os_huge_page(void)
+{
+    size_t around = (size_t)OS_HUGE_PAGE * 2;
+    char *map = mmap(NULL, around, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (map == MAP_FAILED)
+        return NULL;
+    size_t before = (size_t) - (uintptr_t)map % OS_HUGE_PAGE;
+    if (before > 0)
+        munmap(map, before);
+    munmap(map + before + OS_HUGE_PAGE, around - before - OS_HUGE_PAGE);
+    madvise(map + before, OS_HUGE_PAGE, MADV_HUGEPAGE);
+    return map + before;
+}
+
+void os_huge_page_free(void *page)
+{
+    munmap(page, OS_HUGE_PAGE);
+}

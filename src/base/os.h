@@ -21,4 +21,9 @@ int os_sealed_memory(const char *name, struct span bytes);
 /* All of a file of at most `max` bytes (-EFBIG), as heap memory that the caller frees. */
 ssize_t os_read_file(const char *path, size_t max, char **ret_data);
 
+/* Zeroed memory in huge pages, where the system has them to give; NULL: refused. */
+enum { OS_HUGE_PAGE = 2 << 20 };
+void *os_huge_page(void);
+void os_huge_page_free(void *page);
+
 #endif

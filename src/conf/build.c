@@ -13,8 +13,6 @@
 
 #include <stdlib.h>
 
-enum { TREE_CHUNK = 64 << 10 };
-
 static void build_block(struct conf *c, struct building *b, struct conf_node *first);
 
 static int shown(struct span name) /* for %.*s */
@@ -190,10 +188,25 @@ static void run_setters(struct conf *c, struct building *b, struct conf_node *fi
             run_setter(c, b, node, NULL);
 }
 
+static struct building *building_get(struct conf *c)
+{
+    struct building *b = c->idle;
+
+    if (b != NULL) {
+        c->idle = b->idle;
+        return b;
+    }
+    b = arena_zalloc(&c->arena, sizeof(*b));
+    b->filled = bits_new(&c->arena, c->rows.count);
+    b->traits = arena_zalloc(&c->arena, c->input.module_count);
+    b->heirs = arena_zalloc(&c->arena, c->input.module_count * sizeof(void *));
+    return b;
+}
+
 static struct building *building_new(struct conf *c, struct building *outer, unsigned context,
                                      const struct conf_node *node)
 {
-    struct building *b = arena_zalloc(&c->arena, sizeof(*b));
+    struct building *b = building_get(c);
     struct arena *lasting = c->input.arena;
 
     b->block = arena_zalloc(lasting, sizeof(*b->block));
@@ -206,9 +219,16 @@ static struct building *building_new(struct conf *c, struct building *outer, uns
         .set = bits_new(lasting, c->rows.count),
     };
     b->outer = outer;
-    b->filled = bits_new(&c->arena, c->rows.count);
-    b->traits = arena_zalloc(&c->arena, c->input.module_count);
     return b;
+}
+
+static void building_free(struct conf *c, struct building *b)
+{
+    bits_clear(b->filled, c->rows.count);
+    memset(b->traits, 0, c->input.module_count);
+    memset(b->heirs, 0, c->input.module_count * sizeof(void *));
+    b->idle = c->idle;
+    c->idle = b;
 }
 
 static void build_inner(struct conf *c, struct building *b, struct conf_node *first)
@@ -220,6 +240,7 @@ static void build_inner(struct conf *c, struct building *b, struct conf_node *fi
 
         build_block(c, inner, node->first);
         run_setter(c, b, node, inner->block);
+        building_free(c, inner);
     }
 }
 
@@ -255,7 +276,7 @@ static struct conf *conf_new(const struct conf_input *input)
     if (c == NULL)
         abort();
     c->input = *input;
-    arena_init(&c->arena, TREE_CHUNK, NULL);
+    arena_init_growing(&c->arena);
     c->messages.end = &c->messages.first;
     c->made_end = &c->made;
     c->files.command_line = NO_FILE;

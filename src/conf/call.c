@@ -65,7 +65,7 @@ bool conf_stands(const struct conf *conf, const struct conf_block *block, const 
 
 static void make_room(struct conf_call *call, struct conf_list *list, size_t size)
 {
-    uint32_t room = list->room > 0 ? list->room * 2 : 4;
+    uint32_t room = list->room > 0 ? list->room * 2 : 1; /* most lists stay alone */
     void *items = arena_alloc(conf_arena(call), room * size);
 
     if (list->len > 0)

@@ -139,8 +139,6 @@ static void *heir(struct conf *c, struct building *b, unsigned module)
 {
     struct building *outer = b->outer;
 
-    if (outer->heirs == NULL)
-        outer->heirs = arena_zalloc(&c->arena, c->input.module_count * sizeof(void *));
     if (outer->heirs[module] == NULL) {
         void *object = outer->heirs[module] = settings_new(c, module);
 

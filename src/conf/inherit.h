@@ -3,13 +3,14 @@
 
 #include "conf/state.h"
 
-/* A block while it is built. */
+/* A block while it is built; afterwards it serves the next one. */
 struct building {
     struct conf_block *block;
     struct building *outer;
     uint64_t *filled; /* a bit for each leading row: a row of its field stands here */
     uint8_t *traits;  /* enum trait, for each module */
     void **heirs; /* for each module: what inner blocks share that set nothing; NULL: none yet */
+    struct building *idle; /* the next one that waits for work */
 };
 
 /* Of a block's settings of a module. */

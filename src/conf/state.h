@@ -6,6 +6,8 @@
 #include "conf/message.h"
 #include "conf/rows.h"
 
+struct building;
+
 /* One run of conf_build: what the files of this folder share. */
 struct conf {
     struct conf_input input;
@@ -15,6 +17,7 @@ struct conf {
     struct messages messages;
     struct rows rows;
     struct conf_block *top; /* generation arena */
+    struct building *idle;  /* from blocks that are built; inherit.h */
     struct made *made;      /* settings objects of blocks, for the checks; outer first */
     struct made **made_end;
     void **defaults;  /* one settings object for each module: what the fallbacks say */
@@ -40,6 +43,11 @@ static inline void bit_clear(uint64_t *bits, unsigned i)
 static inline uint64_t *bits_new(struct arena *arena, unsigned count)
 {
     return arena_zalloc(arena, (count / 64 + 1) * sizeof(uint64_t));
+}
+
+static inline void bits_clear(uint64_t *bits, unsigned count)
+{
+    memset(bits, 0, (count / 64 + 1) * sizeof(uint64_t));
 }
 
 #endif

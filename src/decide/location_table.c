@@ -26,16 +26,27 @@ static bool begins_with(struct span path, struct span prefix)
     return span_same(span_first(path, prefix.len), prefix);
 }
 
+static bool belongs(const struct location *l, bool exact)
+{
+    return exact ? l->kind == LOCATION_EXACT : location_is_prefix(l);
+}
+
 bool location_table_build(struct conf *conf, const struct conf_list *lines, bool exact,
                           struct location_table *ret)
 {
     const struct location *all = lines->items;
+    uint32_t count = 0, at = 0;
     bool good = true;
 
-    ret->at = arena_alloc(conf_arena_of(conf), sizeof(*all) * (lines->len + 1));
     for (uint32_t i = 0; i < lines->len; i++)
-        if (exact ? all[i].kind == LOCATION_EXACT : location_is_prefix(&all[i]))
-            ret->at[ret->count++] = all[i];
+        count += belongs(&all[i], exact);
+    if (count == 0)
+        return true;
+    ret->at = arena_alloc(conf_arena_of(conf), sizeof(*all) * count);
+    ret->count = count;
+    for (uint32_t i = 0; i < lines->len; i++)
+        if (belongs(&all[i], exact))
+            ret->at[at++] = all[i];
     qsort(ret->at, ret->count, sizeof(*ret->at), compare_locations);
     for (uint32_t i = 1; i < ret->count; i++) {
         struct location *own = &ret->at[i];

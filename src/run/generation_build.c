@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { ARENA_CHUNK = 64 * 1024 };
-
 static const struct conf_module *rows_of_modules(struct arena *arena)
 {
     struct conf_module *rows = arena_zalloc(arena, sizeof(*rows) * module_list_count);
@@ -60,7 +58,7 @@ struct conf *generation_make(const struct bundle_request *request, struct conf_s
 
     if (g == NULL)
         abort();
-    arena_init(&g->arena, ARENA_CHUNK, NULL);
+    arena_init_growing(&g->arena);
     g->refs = 1;
     g->modules = module_list;
     g->module_count = module_list_count;

@@ -23,6 +23,7 @@ MODULE(attempts)    /* $upstream_* */
 MODULE(file)        /* root, index: static files */
 MODULE(conditional) /* 304, 412 */
 MODULE(headers)     /* add_header */
+MODULE(sub_filter)  /* sub_filter: texts of answers replaced */
 MODULE(gzip)        /* gzip, gzip_*: answers compressed */
 MODULE(range)       /* 206, 416 */
 

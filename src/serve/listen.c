@@ -272,14 +272,12 @@ static struct listener *new_listener(struct generation *g, const struct listen_l
     return l;
 }
 
+/* All lines of a block are joined before those of the next. */
 static bool has_block(const struct listener *l, const struct conf_block *block)
 {
     struct conf_block *const *blocks = l->blocks.items;
 
-    for (uint32_t i = 0; i < l->blocks.len; i++)
-        if (blocks[i] == block)
-            return true;
-    return false;
+    return l->blocks.len > 0 && blocks[l->blocks.len - 1] == block;
 }
 
 static bool join_options(struct conf *conf, struct listener *l, const struct listen_line *line)

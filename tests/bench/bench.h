@@ -3,6 +3,7 @@
 #define BENCH_BENCH_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -73,6 +74,7 @@ static inline int listen_on(long port)
     return fd;
 }
 
+/* Blocking as yet; -1: refused. */
 static inline int connect_to(long port)
 {
     struct sockaddr_in address = loopback(port);
@@ -83,15 +85,19 @@ static inline int connect_to(long port)
         close(fd);
         return -1;
     }
-    make_quick(fd);
     return fd;
+}
+
+static inline void watch_for(int epoll, int fd, void *what, uint32_t events)
+{
+    struct epoll_event event = { .events = events, .data.ptr = what };
+
+    give_up_if(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0, "epoll_ctl");
 }
 
 static inline void watch(int epoll, int fd, void *what)
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
-
-    give_up_if(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0, "epoll_ctl");
+    watch_for(epoll, fd, what, EPOLLIN);
 }
 
 #endif

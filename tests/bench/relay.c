@@ -49,6 +49,7 @@ static void take_one(int epoll, int listener, long upstream_port)
     pair[0] = (struct side){ .fd = client, .other = &pair[1] };
     pair[1] = (struct side){ .fd = upstream, .other = &pair[0] };
     make_quick(client);
+    make_quick(upstream);
     watch(epoll, client, &pair[0]);
     watch(epoll, upstream, &pair[1]);
 }

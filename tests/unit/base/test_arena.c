@@ -39,6 +39,27 @@ static void clear_keeps_the_first_chunk_for_the_next_life(void **state)
     assert_int_equal(budget.used, 0);
 }
 
+static void a_growing_one_gives_sound_memory_at_every_size(void **state)
+{
+    enum { PIECES = 3000 };
+    static char *pieces[PIECES];
+    struct arena a;
+
+    (void)state;
+    arena_init_growing(&a);
+    for (size_t i = 0; i < PIECES; i++) {
+        pieces[i] = arena_alloc(&a, 3 * i); /* 13 MiB: small chunks, then huge pages */
+        assert_int_equal((uintptr_t)pieces[i] % 16, 0);
+        memset(pieces[i], (int)i & 127, 3 * i);
+    }
+    char *large = arena_alloc(&a, 5 << 20); /* one that no page holds */
+    memset(large, 'x', 5 << 20);
+    for (size_t i = 0; i < PIECES; i++)
+        for (size_t n = 0; n < 3 * i; n += 97)
+            assert_int_equal(pieces[i][n], i & 127);
+    arena_done(&a);
+}
+
 static void clear_keeps_no_chunk_of_another_size(void **state)
 {
     struct budget budget = { .max = SIZE_MAX };
@@ -86,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_aligned_and_apart),
         cmocka_unit_test(clear_keeps_the_first_chunk_for_the_next_life),
+        cmocka_unit_test(a_growing_one_gives_sound_memory_at_every_size),
         cmocka_unit_test(clear_keeps_no_chunk_of_another_size),
         cmocka_unit_test(copies_outlive_what_they_were_made_of),
     };
