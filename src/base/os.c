@@ -138,3 +138,22 @@ void os_huge_page_free(void *page)
 {
     munmap(page, OS_HUGE_PAGE);
 }
+
+int os_pipe(int ret_ends[2])
+{
+    if (pipe2(ret_ends, O_NONBLOCK | O_CLOEXEC) < 0) {
+        ret_ends[0] = ret_ends[1] = -1;
+        return -errno;
+    }
+    fcntl(ret_ends[1], F_SETPIPE_SZ, OS_PIPE_SIZE);
+    return 0;
+}
+
+void os_pipe_close(int ends[2])
+{
+    if (ends[0] < 0)
+        return;
+    close(ends[0]);
+    close(ends[1]);
+    ends[0] = ends[1] = -1;
+}

@@ -21,6 +21,13 @@ int os_sealed_memory(const char *name, struct span bytes);
 /* All of a file of at most `max` bytes (-EFBIG), as heap memory that the caller frees. */
 ssize_t os_read_file(const char *path, size_t max, char **ret_data);
 
+/* A non-blocking pipe to splice through: of OS_PIPE_SIZE bytes, a third of the calls that the usual
+ * 64 KiB need, or as small as pipes are made when the user's pipe pages are used up. 0 or -errno;
+ * read end, write end. */
+enum { OS_PIPE_SIZE = 256 << 10 };
+int os_pipe(int ret_ends[2]);
+void os_pipe_close(int ends[2]); /* afterwards both are -1 */
+
 /* Zeroed memory in huge pages, where the system has them to give; NULL: refused. */
 enum { OS_HUGE_PAGE = 2 << 20 };
 void *os_huge_page(void);

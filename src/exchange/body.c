@@ -57,13 +57,13 @@ static bool add(struct exchange *x, struct body *b, struct span bytes)
         return false;
     }
     if (b->memory.len + bytes.len > b->memory.max && !spill(x, b)) {
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
+        x->fault = FAULT_STORAGE;
         return false;
     }
     if (bytes.len > b->memory.max) {
         if (write_file(b->file, bytes))
             return true;
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
+        x->fault = FAULT_STORAGE;
         return false;
     }
     buf_add(&b->memory, bytes);
@@ -87,7 +87,7 @@ enum io body_spool(struct exchange *x)
     if (io != IO_EOF)
         return io;
     if (b->file >= 0 && !spill(x, b)) {
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
+        x->fault = FAULT_STORAGE;
         return IO_FAILED;
     }
     return IO_OK;

@@ -8,6 +8,7 @@
 
 #include "exchange/body.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { MOST_REDIRECTS = 10, PARTS_A_TURN = 32 };
@@ -106,6 +107,14 @@ static void filters_wrap(struct exchange *x)
     }
 }
 
+/* Bytes may go from socket to socket, if nothing has to be put between them. */
+static bool may_pipe(const struct exchange *x)
+{
+    const struct conn *conn = x->client->ops->conn(x->client);
+
+    return conn != NULL && conn_plain(conn) && x->response.length != LENGTH_UNKNOWN;
+}
+
 /* A slow client makes send_part wait, and so stops the reading: that is all of back-pressure. */
 static enum io relay(struct exchange *x)
 {
@@ -115,6 +124,7 @@ static enum io relay(struct exchange *x)
 
     if (io == IO_OK && response_has_no_body(x))
         return to->send_end(x->client);
+    x->source->pipes = may_pipe(x);
     for (unsigned parts = 1; io == IO_OK; parts++) {
         struct part part; /* good until the next read */
 
@@ -157,6 +167,8 @@ enum after exchange_run(struct exchange *x)
     }
     filters_wrap(x);
     io = relay(x);
+    if (io == IO_TIMEOUT)
+        exchange_log(x, LEVEL_INFO, ETIMEDOUT, "client timed out while sending to client");
 
     enum after after = io == IO_OK && x->keep_alive ? AFTER_KEEP : AFTER_CLOSE;
     exchange_end(x, io);

@@ -47,7 +47,7 @@ static void set_page(struct exchange *x, struct span body)
 {
     struct page *p = arena_zalloc(&x->arena, sizeof(*p));
 
-    p->source = (struct source){ &page_ops, x };
+    p->source = (struct source){ .ops = &page_ops, .x = x };
     p->body = body;
     exchange_source(x, &p->source);
     x->response.length = body.len;

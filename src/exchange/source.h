@@ -7,7 +7,7 @@
  * wrapped round a source; pulling gives back-pressure for nothing. */
 
 /* A piece of a body; good until the next read of the source that gave it. */
-enum part_kind { PART_MEMORY, PART_FILE };
+enum part_kind { PART_MEMORY, PART_FILE, PART_PIPE };
 
 struct part {
     enum part_kind kind;
@@ -15,7 +15,8 @@ struct part {
     struct span bytes;   /* PART_MEMORY: at least one byte */
     struct block *block; /* they lie in it: whoever needs them longer takes a reference; NULL: only
                             until the next read */
-    int file;            /* PART_FILE: the source's; `length` bytes from `offset` */
+    int file;            /* PART_FILE: the source's; `length` bytes from `offset`. PART_PIPE: the
+                            read end, in which `length` bytes wait: all of them are taken out */
     uint64_t offset;
     uint64_t length;
 };
@@ -31,6 +32,7 @@ enum after { AFTER_KEEP, AFTER_CLOSE, AFTER_RESET, AFTER_TAKEN };
 struct source {
     const struct source_ops *ops;
     struct exchange *x;
+    bool pipes; /* whoever reads it takes parts of the kind PART_PIPE, too */
 };
 
 struct source_ops {

@@ -27,6 +27,7 @@ struct buffering {
     struct block *current; /* of the last part that passed through */
     enum io end;           /* how the inner source ended; IO_OK: it has not */
     bool reading;          /* the reader has begun */
+    bool piped;            /* the last part that passed through lies in a pipe */
 };
 
 static struct buffering *buffering_of(const struct source *s)
@@ -84,11 +85,13 @@ static void on_blocked(void *arg)
 {
     struct buffering *b = arg;
 
-    if (b->reading || b->end != IO_OK || b->current == NULL)
+    if (b->reading || b->end != IO_OK || (b->current == NULL && !b->piped))
         return;
-    b->held = block_ref(b->current);
+    if (b->current != NULL)
+        b->held = block_ref(b->current);
     if (fiber_spawn(NULL, &b->family, read_ahead, b) == 0) {
         b->reading = true;
+        b->inner->pipes = false; /* what is in the pipe leaves while the reader goes on */
         return;
     }
     block_unref(b->held);
@@ -97,8 +100,9 @@ static void on_blocked(void *arg)
 
 static enum io pass_through(struct buffering *b, struct part *ret)
 {
+    b->inner->pipes = b->source.pipes;
     enum io io = b->inner->ops->read(b->inner, ret);
-
+    b->piped = io == IO_OK && ret->kind == PART_PIPE && !ret->last;
     b->current = io == IO_OK && ret->kind == PART_MEMORY && !ret->last ? ret->block : NULL;
     return io;
 }
@@ -181,7 +185,7 @@ static struct source *wrap(struct exchange *x, const void *settings, struct sour
     struct buffering *b = arena_zalloc(&x->arena, sizeof(*b));
     size_t all = (size_t)(proxy->buffers.count * proxy->buffers.size);
 
-    b->source = (struct source){ &buffering_ops, x };
+    b->source = (struct source){ .ops = &buffering_ops, .x = x };
     b->inner = inner;
     b->most = all / 2 + 1; /* never nothing: the reader waits while there is no room */
     b->at_once =

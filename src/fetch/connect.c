@@ -146,7 +146,7 @@ static enum verdict begin(struct exchange *x, const void *settings)
     if (x->request.method_id != METHOD_CONNECT || x->goal == NULL)
         return NEXT;
     c = arena_zalloc(&x->arena, sizeof(*c));
-    c->source = (struct source){ &connect_ops, x };
+    c->source = (struct source){ .ops = &connect_ops, .x = x };
     c->own = settings;
     c->proxy = settings_in(x->block, module_index(x->generation, &proxy_module));
     exchange_source(x, &c->source);

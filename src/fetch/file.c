@@ -133,7 +133,7 @@ static enum verdict answer_file(struct exchange *x, int fd, const struct stat *s
     char *date = arena_alloc(&x->arena, 32);
     struct span type = core_type_of(x->core, x->request.uri);
 
-    f->source = (struct source){ &file_ops, x };
+    f->source = (struct source){ .ops = &file_ops, .x = x };
     f->fd = fd;
     f->left = (uint64_t)st->st_size;
     f->sends_file = x->core->tcp.sendfile && conn != NULL && conn_plain(conn);

@@ -7,6 +7,7 @@
  * Owns its connection until it is given back to the pool. */
 #include "fetch/origin.h"
 
+#include "base/os.h"
 #include "exchange/body.h"
 #include "exchange/core.h"
 
@@ -256,6 +257,7 @@ static void origin_close(struct source *s)
         note_peer(o, failed ? PEER_FAILED : PEER_UNCOUNTED);
     }
     drop_connection(o);
+    os_pipe_close(o->pipe);
     buf_done(&o->head);
 }
 
@@ -268,7 +270,8 @@ enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
 {
     struct origin *o = arena_zalloc(&x->arena, sizeof(*o));
 
-    o->source = (struct source){ &origin_ops, x };
+    o->source = (struct source){ .ops = &origin_ops, .x = x };
+    o->pipe[0] = o->pipe[1] = -1;
     o->conf = conf;
     buf_init(&o->head, conf->buffer_size + BLOCK_SIZE, &x->worker->budget);
     if (group != NULL)

@@ -22,6 +22,7 @@ struct origin {
     struct upstream_conn *conn; /* NULL: none */
     struct attempt *attempt;
     struct lease in;          /* came and not yet used */
+    int pipe[2];              /* owned: a long body is spliced through it; both -1: none */
     struct block *head_block; /* keeps the head's bytes */
     struct buf head;          /* a head that came in pieces */
     struct origin_body {

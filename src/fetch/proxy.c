@@ -229,13 +229,17 @@ static const struct directive directives[] = {
     { "proxy_max_temp_file_size", ANYWHERE, 1, 1, &no_file_type, 0, NULL, WHOLE,
       "must be 0 for now", 0, NULL },
     { "proxy_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE,
-      "no temporary files are made", 0, NULL },
+      "no temporary files are made", 0, &conf_temp_path },
     { "fastcgi_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE,
-      "no temporary files are made", 0, NULL },
+      "no temporary files are made", 0, &conf_temp_path },
     { "uwsgi_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE,
-      "no temporary files are made", 0, NULL },
+      "no temporary files are made", 0, &conf_temp_path },
     { "scgi_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE, "no temporary files are made",
-      0, NULL },
+      0, &conf_temp_path },
+    { "proxy_headers_hash_max_size", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself",
+      0, &conf_number },
+    { "proxy_headers_hash_bucket_size", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE,
+      "sizes itself", 0, &conf_number },
     { "proxy_buffering", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.buffering), "on", WHOLE,
       "read answers ahead of a slow client", 0, NULL },
     { "proxy_request_buffering", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.request_buffering),
@@ -257,12 +261,41 @@ static const struct directive directives[] = {
 
 /* --- after all is read ---------------------------------------------------------------------- */
 
+static uint64_t largest_buffer(const struct proxy_settings *own)
+{
+    return own->buffer_size > own->buffers.size ? own->buffer_size : own->buffers.size;
+}
+
+/* NGINX's relations: while the busy ones are on their way to the client, one more can be filled.
+ * Checked for blocks that only inherit, too: each directive may come from another one. */
+static bool check_buffers(struct conf *conf, const struct conf_block *block,
+                          const struct proxy_settings *own)
+{
+    uint64_t largest = largest_buffer(own);
+    uint64_t busy = own->busy_buffers_size ? own->busy_buffers_size : 2 * largest;
+
+    if (own->buffers.count < 2)
+        return conf_complain(conf, block->place, "there must be at least 2 \"proxy_buffers\"");
+    if (busy < largest)
+        return conf_complain(conf, block->place,
+                             "\"proxy_busy_buffers_size\" must be equal to or greater than the "
+                             "maximum of the value of \"proxy_buffer_size\" and one of the "
+                             "\"proxy_buffers\"");
+    if (busy > (own->buffers.count - 1) * own->buffers.size)
+        return conf_complain(conf, block->place,
+                             "\"proxy_busy_buffers_size\" must be less than the size of all "
+                             "\"proxy_buffers\" minus one buffer");
+    return true;
+}
+
 /* A name in proxy_pass may be that of an `upstream` block, wherever it stands. */
 static bool check(struct conf *conf, struct conf_block *block, void *settings)
 {
     struct proxy_settings *own = settings;
     struct generation *g = conf_user_of(conf);
 
+    if (!check_buffers(conf, block, own))
+        return false;
     while (block->parent != NULL)
         block = block->parent;
     g->top = block;

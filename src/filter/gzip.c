@@ -267,7 +267,7 @@ static const struct directive directives[] = {
     { "gzip_disable", ANYWHERE, 1, ANY_ARGS, &disable_type, FIELD(client.msie6), NULL, WHOLE,
       "clients that get no compressed answer: msie6", 0, NULL },
     { "gzip_buffers", ANYWHERE, 2, 2, &conf_nothing, 0, NULL, NONE, "a stream has its own block", 0,
-      NULL },
+      &conf_buffers },
     {},
 };
 #undef FIELD

@@ -71,6 +71,19 @@ static bool set_daemon(struct conf_call *call, void *field)
                        arena_cstr(conf_arena(call), conf_word(call, 1)));
 }
 
+/* use METHOD: one that NGINX can have been built with here */
+static bool set_use(struct conf_call *call, void *field)
+{
+    static const char *const methods[] = { "epoll", "poll", "select" };
+
+    (void)field;
+    for (size_t i = 0; i < COUNT(methods); i++)
+        if (span_is(conf_word(call, 1), methods[i]))
+            return true;
+    return conf_refuse(call, 1, "invalid event type \"%s\"",
+                       arena_cstr(conf_arena(call), conf_word(call, 1)));
+}
+
 static bool open_events(struct conf_call *call, void *field)
 {
     struct generation *g = conf_user(call);
@@ -89,8 +102,10 @@ static const struct conf_type error_log_type = { .set = set_error_log,
                                                  .size = sizeof(struct main_error_log) };
 static const struct conf_type processes_type = { .set = set_processes };
 static const struct conf_type daemon_type = { .set = set_daemon };
+static const struct conf_type use_type = { .set = set_use };
 static const struct conf_type events_type = { .set = open_events };
-static const struct conf_range connections = { 0, 10000000 };
+static const struct conf_range descriptors = { 0, 10000000 };
+static const struct conf_range connections = { 1, 10000000 };
 
 #define FIELD(name) offsetof(struct main_settings, name)
 
@@ -104,22 +119,23 @@ static const struct directive directives[] = {
     { "worker_processes", CTX_MAIN, 1, 1, &processes_type, 0, NULL, NONE, "number of workers", 0,
       NULL },
     { "worker_rlimit_nofile", CTX_MAIN, 1, 1, &conf_number, FIELD(rlimit_nofile), "0", WHOLE,
-      "most open descriptors", 0, &connections },
+      "most open descriptors", 0, &descriptors },
     { "daemon", CTX_MAIN, 1, 1, &daemon_type, 0, NULL, NONE, "go to the background", 0, NULL },
     { "events", CTX_MAIN, 0, 0, &events_type, 0, NULL, NONE, "settings of the event loop",
       CTX_EVENTS, NULL },
     { "worker_connections", CTX_EVENTS, 1, 1, &conf_number, FIELD(worker_connections), NULL, WHOLE,
       "most connections of a worker, to clients and upstreams", 0, &connections },
-    { "use", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "epoll is always used", 0, NULL },
+    { "use", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "epoll is always used", 0, &use_type },
     { "multi_accept", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE,
-      "connections are taken in batches", 0, NULL },
-    { "accept_mutex", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
-    { "accept_mutex_delay", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
-    { "pcre_jit", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "always on", 0, NULL },
+      "connections are taken in batches", 0, &conf_flag },
+    { "accept_mutex", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, &conf_flag },
+    { "accept_mutex_delay", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0,
+      &conf_time },
+    { "pcre_jit", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "always on", 0, &conf_flag },
     { "worker_rlimit_core", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE,
-      "no core dumps are written", 0, NULL },
+      "no core dumps are written", 0, &conf_offset },
     { "timer_resolution", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE,
-      "the clock is read once a turn", 0, NULL },
+      "the clock is read once a turn", 0, &conf_time },
     { "lock_file", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
     {},
 };

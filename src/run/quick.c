@@ -84,6 +84,13 @@ static bool write_reverse(const struct words *w, struct buf *out)
     if (!is_plain("--from", w->from) || !is_plain("--to", w->to))
         return false;
     to = strncmp(w->to, "http://", 7) == 0 ? w->to + 7 : w->to;
+    if (span_starts(span_from(span_of(to), span_find(span_of(to), ':')), "://")) {
+        fprintf(stderr,
+                "bifrons: reverse-proxy: \"%s\" is not supported: --to takes HOST:PORT or "
+                "http://HOST:PORT\n",
+                w->to);
+        return false;
+    }
     buf_adds(out, "access_log off;\nclient_body_temp_path /tmp;\nclient_max_body_size 0;\n"
                   "server {\n    listen ");
     add_listen(out, w->from);

@@ -246,18 +246,14 @@ static void on_idle(struct worker *w)
     (void)w; /* check_end sees it */
 }
 
-/* QUIT lets what runs come to its end; TERM and INT end it; USR1 opens the logs anew. */
-static void on_signal(struct signals *signals, int number)
+static void say_signal(struct service *s, int number, const char *effect)
 {
-    struct service *s = signals->arg;
-    bool graceful = number == SIGQUIT;
-
-    if (number == SIGUSR1) {
-        reopen_logs(s);
-        return;
-    }
     errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIG%s) received, %s", number,
-                 sigabbrev_np(number), graceful ? "shutting down" : "exiting");
+                 sigabbrev_np(number), effect);
+}
+
+static void end(struct service *s, bool graceful)
+{
     if (!s->ending) {
         s->ending = true;
         s->give_up = TIMER_NEVER;
@@ -268,6 +264,30 @@ static void on_signal(struct signals *signals, int number)
         s->give_up = loop_now(&s->loop) + 5000;
         serve_abort(&s->worker);
         tunnels_stop(&s->worker);
+    }
+}
+
+/* QUIT lets what runs come to its end; TERM and INT end it; USR1 opens the logs anew. */
+static void on_signal(struct signals *signals, int number)
+{
+    struct service *s = signals->arg;
+
+    switch (number) {
+    case SIGUSR1:
+        reopen_logs(s);
+        break;
+    case SIGHUP: /* NGINX's others: a new configuration, a new binary, workers that leave */
+    case SIGUSR2:
+    case SIGWINCH:
+        say_signal(s, number, "not supported yet");
+        break;
+    case SIGQUIT:
+        say_signal(s, number, "shutting down");
+        end(s, true);
+        break;
+    default:
+        say_signal(s, number, "exiting");
+        end(s, false);
     }
 }
 

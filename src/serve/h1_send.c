@@ -280,6 +280,29 @@ static enum io send_file(struct h1 *h, const struct part *p)
     return io;
 }
 
+/* What another socket's bytes were spliced into. */
+static enum io send_pipe(struct h1 *h, const struct part *p)
+{
+    struct exchange *x = h->client.x;
+    struct conn *conn = &h->connection->conn;
+    size_t sent = 0, rest = 0;
+    enum io io = h1_flush(&h->client);
+
+    if (io == IO_OK)
+        io = sock_splice_out(&conn->sock, p->file, p->length, &sent);
+    if (io == IO_AGAIN || (io == IO_OK && sent < p->length)) {
+        if (h->client.on_blocked != NULL)
+            h->client.on_blocked(h->client.on_blocked_arg);
+        io = conn_splice_out(conn, p->file, p->length - sent, x->core->send_timeout, &rest);
+    }
+    x->response.sent += sent + rest;
+    x->response.body_sent += sent + rest;
+    if (io != IO_OK)
+        h->marks.dead = true;
+    h->answer.ended = io == IO_OK && p->last;
+    return io;
+}
+
 enum io h1_send_part(struct client *c, const struct part *p)
 {
     struct h1 *h = h1_of(c);
@@ -293,6 +316,8 @@ enum io h1_send_part(struct client *c, const struct part *p)
         return IO_FAILED;
     if (p->kind == PART_FILE)
         return send_file(h, p);
+    if (p->kind == PART_PIPE)
+        return send_pipe(h, p);
     return send_memory(h, p->bytes, p->last);
 }
 

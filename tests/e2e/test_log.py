@@ -526,3 +526,34 @@ http {{
         c.take_all()
     line = proxy.wait_access()[0]
     assert re.match(r'408\|0\|0\|', line), line
+
+
+def test_a_tunnel_that_fails_names_its_peer_once(start, room):
+    port = free_port()
+    proxy = start(f"""
+access_log off;
+forward {{ listen 127.0.0.1:0; tunnel_peek off; ports connect {port};
+    rule allow if client 127.0.0.0/8 and address 127.0.0.1 and port {port}; }}
+""")
+    with proxy.connect() as c:
+        assert c.ask(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()).status == 502
+    assert proxy.wait_error(rf'connect\(\) failed.*, upstream: "127.0.0.1:{port}", host')
+
+
+def test_a_chunked_body_that_is_too_large_is_told_with_its_size(start, room, origin):
+    proxy = start(f"""
+access_log off; client_max_body_size 1k;
+server {{ listen 127.0.0.1:0; location / {{ proxy_pass http://{origin.address}; }} }}
+""")
+    with proxy.connect() as c:
+        c.send(request("POST", "/", "a", "Transfer-Encoding: chunked") + b"5dc\r\n" + b"x" * 1500 + b"\r\n0\r\n\r\n")
+        assert c.response().status == 413
+    assert proxy.wait_error(r"\[info\] .*client intended to send too large chunked body: 1500 bytes")
+
+
+def test_a_client_that_stops_reading_leaves_a_line(start, room):
+    (room / "big").write_bytes(b"x" * 20000000)
+    proxy = start(f"access_log off; server {{ listen 127.0.0.1:0 sndbuf=4k; send_timeout 200ms; root {room}; }}")
+    with proxy.connect() as c:
+        c.send(request("GET", "/big"))
+        assert proxy.wait_error(r"\[info\] .*client timed out.*110: Connection timed out.* while sending to client")

@@ -166,6 +166,8 @@ static void numbers_have_a_maximum(void **state)
     assert_int_equal(got, 100);
     assert_false(conf_read_number(span_of("101"), 100, &got));
     assert_false(conf_read_number(span_of("1000"), 100, &got));
+    assert_false(conf_read_number(span_of("9"), 5, &got));
+    assert_true(conf_read_number(span_of("5"), 5, &got));
     assert_true(conf_read_number(span_of("18446744073709551615"), UINT64_MAX, &got));
     assert_true(got == UINT64_MAX);
     assert_false(conf_read_number(span_of("18446744073709551616"), UINT64_MAX, &got));

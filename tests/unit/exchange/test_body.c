@@ -133,7 +133,7 @@ static void without_a_folder_it_is_our_fault(void **state)
 
     stage_server(s, "client_body_buffer_size 10; client_body_temp_path /nonexistent;");
     assert_int_equal(spool(s, 11, 11, IO_EOF), IO_FAILED);
-    assert_int_equal(s->x->fault, FAULT_PROXY_INTERNAL_ERROR);
+    assert_int_equal(s->x->fault, FAULT_STORAGE);
     assert_has(stage_log(s), "[crit]");
     assert_has(stage_log(s), "open() \"/nonexistent\" failed (2: No such file or directory)");
 }

@@ -56,6 +56,7 @@ static const struct {
     { "error_log l loud;", "invalid log level \"loud\"" },
     { "error_log syslog:tag=x;", "no syslog server specified" },
     { "events { worker_connections x; }", "invalid" },
+    { "events { worker_connections 0; }", "value must be between 1 and 10000000" },
     { "server { user x; }", "\"user\" directive is not allowed here" },
     { "thread_pool x;", "\"thread_pool\" " },
     { "usr x;", "unknown directive \"usr\"" },

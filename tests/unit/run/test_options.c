@@ -105,6 +105,12 @@ static const struct {
     { "reverse-proxy --listen :80", "bifrons: invalid option: \"--listen\"\n" },
     { "reverse-proxy --from :80;x --to :81", "bifrons: invalid value \":80;x\" of \"--from\"\n" },
     { "reverse-proxy --from :80 --to a{b", "bifrons: invalid value \"a{b\" of \"--to\"\n" },
+    { "reverse-proxy --from :80 --to https://a",
+      "bifrons: reverse-proxy: \"https://a\" is not supported: --to takes HOST:PORT or "
+      "http://HOST:PORT\n" },
+    { "reverse-proxy --from :80 --to http://https://a",
+      "bifrons: reverse-proxy: \"http://https://a\" is not supported: --to takes HOST:PORT or "
+      "http://HOST:PORT\n" },
     { "forward-proxy --allow everyone",
       "bifrons: \"everyone\" is neither an address nor a network\n" },
     { "forward-proxy --listen :80$x", "bifrons: invalid value \":80$x\" of \"--listen\"\n" },
