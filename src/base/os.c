@@ -19,6 +19,16 @@ int os_open_beneath(int root, const char *path, int flags)
     return fd < 0 ? -errno : (int)fd;
 }
 
+int os_open_strictly(int root, const char *path, int flags, mode_t mode)
+{
+    struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
+                            .mode = (flags & O_CREAT) != 0 ? mode : 0,
+                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+    long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+    return fd < 0 ? -errno : (int)fd;
+}
+
 int os_open_in(int root, const char *path, int flags)
 {
     int fd = openat(root, path, flags | O_CLOEXEC);

@@ -11,6 +11,9 @@
 /* Opens `path` under `root` so that nothing in it, no `..` and no symbolic link, leads out of there
  * (openat2, RESOLVE_BENEATH). Where the kernel lacks the call: -ENOSYS. */
 int os_open_beneath(int root, const char *path, int flags);
+/* The same, and no symbolic link is followed at all; `mode` is that of a file which O_CREAT
+ * makes. */
+int os_open_strictly(int root, const char *path, int flags, mode_t mode);
 /* Like os_open_beneath, but absolute symbolic links and `..` may lead anywhere: NGINX's meaning of
  * a root. */
 int os_open_in(int root, const char *path, int flags);

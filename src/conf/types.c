@@ -201,7 +201,9 @@ static bool set_text(struct conf_call *call, void *field)
 
 static bool set_path(struct conf_call *call, void *field)
 {
-    *(struct span *)field = conf_prefix_path(call, value_of(call));
+    struct placed_path *path = field;
+
+    *path = (struct placed_path){ conf_prefix_path(call, value_of(call)), conf_place(call, 0) };
     return true;
 }
 
@@ -365,8 +367,9 @@ const struct conf_type conf_seconds = { .set = set_seconds,
                                         .size = sizeof(uint64_t),
                                         .print = print_time };
 const struct conf_type conf_text = { .set = set_text, .size = sizeof(struct span) };
-const struct conf_type conf_path = { .set = set_path, .size = sizeof(struct span) };
-const struct conf_type conf_temp_path = { .set = set_temp_path, .size = sizeof(struct span) };
+const struct conf_type conf_path = { .set = set_path, .size = sizeof(struct placed_path) };
+const struct conf_type conf_temp_path = { .set = set_temp_path,
+                                          .size = sizeof(struct placed_path) };
 const struct conf_type conf_choice = { .set = set_choice, .size = sizeof(unsigned) };
 const struct conf_type conf_choices = { .set = set_choices,
                                         .size = sizeof(unsigned),

@@ -28,7 +28,7 @@ static bool spill(struct exchange *x, struct body *b)
     char folder[512];
 
     if (b->file < 0) {
-        if (!span_to_cstr(x->core->client_body_temp_path, sizeof(folder), folder))
+        if (!span_to_cstr(x->core->client_body_temp_path.path, sizeof(folder), folder))
             return false;
         int file = os_temp_file(folder);
         if (file < 0) {

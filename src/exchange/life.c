@@ -186,8 +186,9 @@ void exchange_log(struct exchange *x, enum level level, int error, const char *f
     char text[512];
     struct buf context;
     va_list args;
+    const struct errlog *log = block_log(x->worker, x->generation, x->block);
 
-    if (!errlog_wants(x->worker->log, level))
+    if (!errlog_wants(log, level))
         return;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
@@ -201,8 +202,8 @@ void exchange_log(struct exchange *x, enum level level, int error, const char *f
     if (error != 0)
         snprintf(reason, sizeof(reason), " (%d: %s)", error,
                  strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
-    errlog_write(x->worker->log, level, x->connection, 0, "%.*s%s%s%.*s", (int)what, text, reason,
-                 text + what, (int)view.len, view.at);
+    errlog_write(log, level, x->connection, 0, "%.*s%s%s%.*s", (int)what, text, reason, text + what,
+                 (int)view.len, view.at);
     buf_done(&context);
 }
 

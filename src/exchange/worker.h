@@ -11,8 +11,8 @@
 /* One worker: a loop and all that lives as long as it. Passed, never global. */
 struct worker {
     struct loop *loop;
-    struct budget budget; /* every byte whose number peers choose */
-    struct errlog *log;
+    struct budget budget;          /* every byte whose number peers choose */
+    const struct errlog *log;      /* of the process */
     struct generation *generation; /* the newest: what new exchanges begin with */
     struct hash_key hash_key;
     struct pattern_room *pattern_room; /* made by the first match; owned */

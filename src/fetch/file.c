@@ -298,9 +298,9 @@ static bool get_request_filename(struct exchange *x, struct span arg, struct spa
 }
 
 static const struct variable variables[] = {
-    { "request_filename", false, get_request_filename,
+    { "request_filename", NO_FAMILY, get_request_filename,
       "the path of the file that the request names" },
-    { "document_root", false, get_document_root, "the folder that `root` names" },
+    { "document_root", NO_FAMILY, get_document_root, "the folder that `root` names" },
     {},
 };
 

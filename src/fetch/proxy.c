@@ -417,10 +417,10 @@ static bool get_forwarded_for(struct exchange *x, struct span arg, struct span *
 }
 
 static const struct variable variables[] = {
-    { "proxy_host", false, get_proxy_host,
+    { "proxy_host", NO_FAMILY, get_proxy_host,
       "host and port of proxy_pass, without the default port" },
-    { "proxy_port", false, get_proxy_port, "port of proxy_pass" },
-    { "proxy_add_x_forwarded_for", false, get_forwarded_for,
+    { "proxy_port", NO_FAMILY, get_proxy_port, "port of proxy_pass" },
+    { "proxy_add_x_forwarded_for", NO_FAMILY, get_forwarded_for,
       "X-Forwarded-For with the client's address added" },
     {},
 };

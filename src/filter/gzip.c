@@ -294,7 +294,7 @@ static bool get_ratio(struct exchange *x, struct span arg, struct span *ret)
 }
 
 static const struct variable variables[] = {
-    { "gzip_ratio", false, get_ratio,
+    { "gzip_ratio", NO_FAMILY, get_ratio,
       "how much smaller the answer became: bytes in over bytes out" },
     {},
 };

@@ -10,8 +10,10 @@
 #include "exchange/exchange.h"
 #include "fetch/tunnel.h"
 #include "fetch/upstream/pool.h"
-#include "log/log_file.h"
+#include "log/access.h"
+#include "log/error_log.h"
 #include "log/sink.h"
+#include "run/complaint.h"
 #include "run/generation_build.h"
 #include "run/main_settings.h"
 #include "run/pidfile.h"
@@ -34,8 +36,7 @@ static const char default_file[] = "/etc/bifrons/bifrons.conf";
 struct service {
     struct worker worker;
     struct loop loop;
-    struct errlog log;
-    struct syslog error_syslog; /* where `log` sends; outlives generations */
+    struct error_logs error_logs;
     struct signals signals;
     struct timer end_check;
     struct timer ready_check;
@@ -132,90 +133,35 @@ static void print_messages(struct buf *messages)
     buf_clear(messages);
 }
 
-/* --- the error log -------------------------------------------------------------------------- */
+/* --- logs ----------------------------------------------------------------------------------- */
 
-/* -e replaces the default, not what the configuration says. */
-static struct span error_log_path(const struct service *s)
+static bool complain_of_log(struct service *s, const struct log_failure *f)
 {
-    const struct main_settings *main = main_settings_of(s->generation);
-
-    return s->options->error_log.len > 0 && !main->error_log.given ? s->options->error_log
-                                                                   : main->error_log.path;
+    return complain_at(s->generation, f->place, &s->messages, "open() \"%.*s\" failed (%d: %s)",
+                       (int)f->path.len, f->path.at, f->error, strerrordesc_np(f->error));
 }
 
-/* The syslog that errors go to; NULL: a file. */
-static const struct syslog *error_syslog(const struct service *s)
+static bool open_error_logs(struct service *s)
 {
-    return main_settings_of(s->generation)->error_log.syslog;
+    struct log_failure failure;
+
+    return error_logs_open(&s->error_logs, s->generation, s->options->error_log, &failure) ||
+           complain_of_log(s, &failure);
 }
 
-/* The record keeps its own time, as with NGINX. What cannot be sent is lost. */
-static void send_error(const struct errlog *log, enum level level, struct span record)
+static bool try_access_logs(struct service *s)
 {
-    const struct service *s = CONTAINER(log, struct service, log);
-    struct syslog to = s->error_syslog;
-    struct clock now = { .second = -1 };
+    struct log_failure failure;
 
-    clock_set(&now, clock_wall_ms());
-    to.severity = (unsigned)level - 1;
-    syslog_send(log->fd, &to, now.local_time, record);
-}
-
-static bool open_error_syslog(struct service *s, const struct syslog *to)
-{
-    s->error_syslog = *to;
-    s->log.fd = syslog_open(to);
-    s->log.send = send_error;
-    if (s->log.fd < 0)
-        buf_addf(&s->messages, "bifrons: [emerg] socket() failed (%d: %s)\n", -s->log.fd,
-                 strerrordesc_np(-s->log.fd));
-    return s->log.fd >= 0;
-}
-
-static bool open_error_log(struct service *s)
-{
-    const struct main_settings *main = main_settings_of(s->generation);
-    struct span name = error_log_path(s);
-    char path[1024];
-
-    s->log = (struct errlog){ .fd = STDERR_FILENO, .level = main->error_log.level };
-    if (span_is(name, "stderr"))
-        return true;
-    if (error_syslog(s) != NULL)
-        return open_error_syslog(s, error_syslog(s));
-    if (!span_to_cstr(name, sizeof(path), path))
-        return false;
-    s->log.fd = log_file_open(path);
-    if (s->log.fd >= 0)
-        return true;
-    buf_addf(&s->messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, -s->log.fd,
-             strerrordesc_np(-s->log.fd));
-    return false;
-}
-
-/* With the rights that are left; a file that cannot be opened anew stays as it is. */
-static void reopen_error_log(struct service *s)
-{
-    struct span name = error_log_path(s);
-    char path[1024];
-
-    if (span_is(name, "stderr") || s->log.send != NULL || !span_to_cstr(name, sizeof(path), path))
-        return;
-    int fd = log_file_open(path);
-    if (fd < 0) {
-        errlog_write(&s->log, LEVEL_EMERG, 0, -fd, "open() \"%s\" failed", path);
-        return;
-    }
-    close(s->log.fd);
-    s->log.fd = fd;
+    return access_logs_try(s->generation, &failure) || complain_of_log(s, &failure);
 }
 
 static void reopen_logs(struct service *s)
 {
-    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIGUSR1) received, reopening logs",
-                 SIGUSR1);
-    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "reopening logs");
-    reopen_error_log(s);
+    errlog_write(s->error_logs.main, LEVEL_NOTICE, 0, 0,
+                 "signal %d (SIGUSR1) received, reopening logs", SIGUSR1);
+    errlog_write(s->error_logs.main, LEVEL_NOTICE, 0, 0, "reopening logs");
+    error_logs_reopen(&s->error_logs);
     sinks_reopen(&s->worker);
 }
 
@@ -248,7 +194,7 @@ static void on_idle(struct worker *w)
 
 static void say_signal(struct service *s, int number, const char *effect)
 {
-    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIG%s) received, %s", number,
+    errlog_write(s->error_logs.main, LEVEL_NOTICE, 0, 0, "signal %d (SIG%s) received, %s", number,
                  sigabbrev_np(number), effect);
 }
 
@@ -339,7 +285,7 @@ static bool start_worker(struct service *s)
     uint64_t connections = main_settings_of(s->generation)->worker_connections;
 
     w->loop = &s->loop;
-    w->log = &s->log;
+    w->log = s->error_logs.main;
     w->budget = (struct budget){ .max = memory_for_peers() };
     w->hash_key = hash_key_new();
     link_init(&w->tunnels);
@@ -356,10 +302,11 @@ static bool start_worker(struct service *s)
                  strerrordesc_np(-failed));
         return false;
     }
+    error_logs_watch(&s->error_logs, &s->loop);
     sinks_start(w);
     pools_start(w);
     generation_swap(w, s->generation);
-    return sinks_good(w, &s->messages);
+    return sinks_failure(w) == NULL || complain_of_log(s, sinks_failure(w));
 }
 
 /* Upstream names may still be on their way; the service waits a second for them (DESIGN 2). */
@@ -376,13 +323,16 @@ static void check_ready(struct timer *t)
 
 static bool start_serving(struct service *s)
 {
+    const struct placed_path *pid = &main_settings_of(s->generation)->pid;
     int failed;
 
     failed = signals_start(&s->signals, &s->loop, on_signal, s);
-    if (failed == 0 && !s->options->quick &&
-        !pidfile_write(main_settings_of(s->generation)->pid, &s->pidfile, &s->messages))
-        return false;
-    if (!privileges_drop(main_settings_of(s->generation), &s->messages))
+    int unwritten = failed == 0 && !s->options->quick ? pidfile_write(pid->path, &s->pidfile) : 0;
+    if (unwritten < 0)
+        return complain_at(s->generation, pid->place, &s->messages,
+                           "open() \"%.*s\" failed (%d: %s)", (int)pid->path.len, pid->path.at,
+                           -unwritten, strerrordesc_np(-unwritten));
+    if (!privileges_drop(s->generation, &s->messages))
         return false;
     if (failed == 0)
         failed = serve_start(&s->worker, s->sockets.fds, s->sockets.count);
@@ -396,7 +346,7 @@ static void say_goodbye(struct service *s)
 {
     const struct worker *w = &s->worker;
 
-    errlog_write(&s->log, LEVEL_INFO, 0, 0,
+    errlog_write(s->error_logs.main, LEVEL_INFO, 0, 0,
                  "exit: %llu exchanges, %u connections, %u tunnels, %u fibers, "
                  "%u pooled upstream connections, "
                  "%u upstream connections",
@@ -409,6 +359,7 @@ __attribute__((noreturn)) static void leave_as_it_is(struct service *s, int fail
 {
     say_goodbye(s);
     sinks_flush(&s->worker);
+    error_logs_close(&s->error_logs);
     pidfile_remove(&s->pidfile);
     _exit(failed == 0 ? 0 : 1);
 }
@@ -418,6 +369,7 @@ static void end_worker(struct service *s)
     struct worker *w = &s->worker;
 
     say_goodbye(s);
+    error_logs_watch(&s->error_logs, NULL);
     signals_stop(&s->signals);
     loop_turn(&s->loop, 0);
     generation_unref(&w->generation);
@@ -450,14 +402,13 @@ static bool build(struct service *s, const struct bundle_request *request)
 
 static bool prepare(struct service *s, const struct bundle_request *request, bool test)
 {
-    struct span pid = { NULL, 0 };
+    struct folder_request folders = { .prefix = request->prefix, .pid = !s->options->quick };
 
     if (!build(s, request))
         return false;
-    if (!s->options->quick)
-        pid = main_settings_of(s->generation)->pid;
-    struct span file = error_syslog(s) != NULL ? span_of("stderr") : error_log_path(s);
-    return privileges_make_folders(s->generation, file, pid, &s->messages) && open_error_log(s) &&
+    folders.error_log = error_logs_standard(s->generation, s->options->error_log);
+    return privileges_make_folders(s->generation, &folders, &s->messages) && open_error_logs(s) &&
+           (!test || try_access_logs(s)) &&
            sockets_open(s->generation, test, &s->sockets, &s->messages);
 }
 
@@ -469,7 +420,6 @@ static struct service *service_new(const struct options *o)
         abort();
     s->options = o;
     s->pidfile.leash = -1;
-    s->log.fd = -1;
     buf_init(&s->messages, 1024 * 1024, NULL);
     s->end_check.on_time = check_end;
     s->ready_check.on_time = check_ready;
@@ -482,8 +432,7 @@ static int service_free(struct service *s, bool good)
     print_messages(&s->messages);
     buf_done(&s->messages);
     free(s->sockets.fds);
-    if (s->log.fd > STDERR_FILENO)
-        close(s->log.fd);
+    error_logs_close(&s->error_logs);
     free(s);
     return good ? 0 : 1;
 }

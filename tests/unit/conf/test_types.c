@@ -6,7 +6,8 @@
 struct all {
     bool flag;
     uint64_t number, bounded, least, size, offset, time, seconds;
-    struct span text, path;
+    struct span text;
+    struct placed_path path;
     unsigned choice, choices;
     struct conf_buffers buffers;
 };
@@ -190,8 +191,9 @@ static void good_values_arrive(void **state)
     assert_int_equal(a->time, 2000);
     assert_int_equal(a->seconds, 31536000000);
     assert_true(span_is(a->text, "a b"));
-    assert_true(span_is(a->path, "/prefix/logs/x"));
-    assert_string_equal(a->path.at, "/prefix/logs/x");
+    assert_true(span_is(a->path.path, "/prefix/logs/x"));
+    assert_string_equal(a->path.path.at, "/prefix/logs/x");
+    assert_int_equal(a->path.place.line, 1);
     assert_int_equal(a->choice, 1);
     assert_int_equal(a->buffers.count, 4);
     assert_int_equal(a->buffers.size, 8192);
@@ -201,7 +203,7 @@ static void an_absolute_path_stays(void **state)
 {
     struct all *a = good(*state, "path /var/x;");
 
-    assert_true(span_is(a->path, "/var/x"));
+    assert_true(span_is(a->path.path, "/var/x"));
 }
 
 static void choices_add_up_over_words_and_lines(void **state)

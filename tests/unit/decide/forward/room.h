@@ -82,7 +82,7 @@ static inline int room_open(void **state)
 {
     struct room *r = calloc(1, sizeof(*r));
 
-    r->log = (struct errlog){ .fd = -1 };
+    r->log = (struct errlog){ .file = NULL };
     r->worker = (struct worker){ .log = &r->log, .generation = &r->g, .token = "0a1b2c3d" };
     r->worker.budget.max = 1 << 20;
     r->worker.own_addresses = r->own;
