@@ -28,7 +28,7 @@ static struct stage *stage(void)
     static struct stage s;
 
     if (s.worker.loop == NULL) {
-        s.log = (struct errlog){ .fd = -1, .level = LEVEL_EMERG };
+        s.log = (struct errlog){ .level = LEVEL_EMERG };
         s.worker = (struct worker){ .loop = &s.loop, .log = &s.log, .token = "0a1b2c3d" };
         s.worker.budget.max = SIZE_MAX / 2;
         s.client.ops = &nobody_ops;
