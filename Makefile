@@ -8,6 +8,7 @@
 #     make bench              the load generator, origin and bare relay of tests/bench
 #     make reference          doc/reference, from the rows of the modules
 #
+# SWITCH=ucontext takes the C library's switch of stacks instead of ours for this machine.
 # CC=gcc (default) or clang, a cross compiler too; OUT=folder to keep two compilers apart.
 # V=1 shows the commands. A change of flags rebuilds; an added or removed source relinks.
 
@@ -49,8 +50,11 @@ libs := -lssl -lcrypto -lpcre2-8 -lz -pthread
 
 # --- what there is ----------------------------------------------------------------------------
 
-sources := $(filter-out src/main.c,$(wildcard src/*/*.c src/*/*/*.c src/*/*/*/*.c))
-assembly := $(wildcard src/net/fiber_$(arch).S)
+SWITCH ?= $(if $(wildcard src/net/fiber_$(arch).S),$(arch),ucontext)
+switch := src/net/frame_$(SWITCH).c
+found := $(wildcard src/*/*.c src/*/*/*.c src/*/*/*/*.c)
+sources := $(filter-out src/main.c src/net/frame_%.c,$(found)) $(switch)
+assembly := $(wildcard src/net/fiber_$(SWITCH).S)
 lib_objects := $(sources:%.c=$(OUT)/obj/%.o) $(assembly:%.S=$(OUT)/obj/%.o)
 lib := $(OUT)/libbifrons.a
 main := $(OUT)/obj/src/main.o
@@ -134,6 +138,16 @@ $(foreach t,$(fuzz),$(eval $(call test_program,$(t),$(fuzz_driver),$(fuzz_librar
 $(bench_programs): $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) $^ -o $@
+
+# The tests of the fibers alone, without a library: to be run with each switch, on other machines,
+# under valgrind (./dev test fibers).
+fibers := $(OUT)/fibers
+fibers_parts := $(addprefix src/net/,fiber.c stack.c timer.c) $(switch) $(assembly)
+.PHONY: fibers
+fibers: $(fibers)
+$(fibers): tests/unit/net/test_fiber.c $(fibers_parts) $(wildcard src/net/*.h src/base/*.h tests/fibers/*.h) $(OUT)/flags
+	$(call say,link)$(CC) -Itests/fibers $(cppflags) $(cflags) $(ldflags) -Wno-frame-larger-than \
+	    $(filter-out %.h %/flags,$^) -o $@
 
 # doc/reference, from the rows of the modules; tests/docs fails when it is not current.
 reference_tool := $(OUT)/reference

@@ -2,6 +2,7 @@
 #include "conf/types.h"
 #include "decide/rewrite_script.h"
 #include "exchange/core.h"
+#include "exchange/trace.h"
 
 struct answer_line {
     uint64_t status;
@@ -20,6 +21,9 @@ static enum flow take_return(struct run *run, const struct step *s)
     struct exchange *x = run->x;
 
     decided(x, DECIDED_RETURN, ANSWER, s->place, NULL);
+    if (trace_of(x) != NULL)
+        trace_why(x, "%u %.*s", status, (int)line->text.text.len,
+                  line->text.text.len > 0 ? line->text.text.at : "");
     x->response.status = (uint16_t)status; /* the text may ask for it */
     if (is_redirect(status))
         return script_redirect(run, "return", status, template_value(x, &line->text));

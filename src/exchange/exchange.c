@@ -7,6 +7,7 @@
 #include "exchange/exchange.h"
 
 #include "exchange/body.h"
+#include "exchange/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,7 +45,9 @@ static enum verdict phases_run(struct exchange *x, enum phase first)
 
 static void fetch_head(struct exchange *x)
 {
-    if (x->source->ops->head(x->source) == IO_OK)
+    if (trace_of(x) != NULL && x->source->ops->foretell != NULL)
+        x->source->ops->foretell(x->source);
+    else if (x->source->ops->head(x->source) == IO_OK)
         hooks_run(x, PHASE_RESPONSE);
     else if (!x->redirected)
         exchange_fail(x);
@@ -146,6 +149,27 @@ static enum io relay(struct exchange *x)
     return io;
 }
 
+/* The body broke before a byte of its head had left (RESP-35): a page of ours takes its place. */
+static bool answer_anew(struct exchange *x)
+{
+    if (!x->client->ops->drop_head(x->client))
+        return false;
+    exchange_fail(x);
+    return x->source != NULL;
+}
+
+static enum io answer(struct exchange *x)
+{
+    filters_wrap(x);
+    enum io io = relay(x);
+
+    if (io != IO_OK && io != IO_CANCELLED && answer_anew(x)) {
+        filters_wrap(x);
+        io = relay(x);
+    }
+    return io;
+}
+
 enum after exchange_run(struct exchange *x)
 {
     enum io io = x->client->ops->read_head(x->client);
@@ -165,14 +189,22 @@ enum after exchange_run(struct exchange *x)
         exchange_end(x, IO_FAILED);
         return AFTER_CLOSE;
     }
-    filters_wrap(x);
-    io = relay(x);
+    io = answer(x);
     if (io == IO_TIMEOUT)
         exchange_log(x, LEVEL_INFO, ETIMEDOUT, "client timed out while sending to client");
 
     enum after after = io == IO_OK && x->keep_alive ? AFTER_KEEP : AFTER_CLOSE;
     exchange_end(x, io);
     return after;
+}
+
+void exchange_rehearse(struct exchange *x)
+{
+    if (x->client->ops->read_head(x->client) != IO_OK)
+        return;
+    settle(x);
+    if (x->source != NULL && x->response.status != 0)
+        filters_wrap(x);
 }
 
 static void run_loggers(struct exchange *x)
@@ -191,7 +223,7 @@ void exchange_end(struct exchange *x, enum io io)
         x->fault = FAULT_CLIENT_GONE;
     if (x->response.head_sent == 0 && x->fault == FAULT_CLIENT_GONE)
         x->response.status = 499;
-    if (x->response.status != 0)
+    if (x->response.status != 0 && trace_of(x) == NULL)
         run_loggers(x); /* the source holds the bytes of the answer's fields */
     exchange_source(x, NULL);
     if (x->body != NULL)

@@ -72,6 +72,9 @@ struct generation {
         struct span hosts, resolv_conf;            /* the system's files; in the bundle */
         struct resolver *resolver;                 /* NULL while it is only checked */
         struct block_resolvers *forward_resolvers; /* one for each forward block */
+        struct dns_silence { /* of a rehearsal: the hosts file answers, no name server is asked */
+            bool servers, forward;
+        } silent;
     } dns;
     uint32_t starting;        /* upstream names that are still being resolved */
     struct conf_list folders; /* of struct placed_path: the worker's own, made with root's rights */

@@ -3,6 +3,7 @@
 #include "exchange/core.h"
 #include "exchange/exchange.h"
 #include "exchange/log_context.h"
+#include "exchange/trace.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,6 +79,17 @@ void exchange_source(struct exchange *x, struct source *s)
     x->source = s;
 }
 
+void destination_print(const struct destination *d, uint16_t port_left_out, struct buf *out)
+{
+    bool brackets = d->literal.family == AF_INET6 && span_find(d->host, ':') < d->host.len;
+
+    buf_adds(out, brackets ? "[" : "");
+    buf_add(out, d->host);
+    buf_adds(out, brackets ? "]" : "");
+    if (d->port != port_left_out)
+        buf_addf(out, ":%u", d->port);
+}
+
 void *exchange_note(const struct exchange *x, const void *key)
 {
     for (const struct note *n = x->notes; n != NULL; n = n->next)
@@ -150,6 +162,7 @@ bool exchange_restart_named(struct exchange *x, struct span name)
             continue;
         x->request.raw_path = (struct span){ NULL, 0 };
         restart(x, RESTART_NAMED, all[i].block);
+        decided(x, DECIDED_LOCATION, NEXT, all[i].block->place, all[i].block->label.at);
         return true;
     }
     return false;
@@ -170,6 +183,36 @@ void decided(struct exchange *x, enum decided what, enum verdict verdict, struct
                                      .verdict = (uint8_t)verdict,
                                      .detail = detail };
     d->count++;
+    if (d->trace != NULL)
+        trace_decision(d->trace, &d->at[slot], place);
+}
+
+const char *decided_name(enum decided what)
+{
+    static const char *const names[DECIDED_WHATS] = {
+        [DECIDED_LISTENER] = "listener",
+        [DECIDED_SERVER] = "server",
+        [DECIDED_LOCATION] = "location",
+        [DECIDED_REWRITE] = "rewrite",
+        [DECIDED_IF] = "if",
+        [DECIDED_BREAK] = "break",
+        [DECIDED_RETURN] = "return",
+        [DECIDED_RULE] = "rule",
+        [DECIDED_FLOOR] = "floor",
+        [DECIDED_LIMIT] = "limit",
+        [DECIDED_INDEX] = "index",
+        [DECIDED_UPSTREAM] = "upstream",
+        [DECIDED_PEER] = "peer",
+        [DECIDED_RETRY] = "retry",
+        [DECIDED_SOURCE] = "source",
+        [DECIDED_TARGET] = "target",
+        [DECIDED_ADDRESS] = "address",
+        [DECIDED_ANONYMITY] = "anonymity",
+        [DECIDED_FILTER] = "filter",
+        [DECIDED_ANSWER] = "answer",
+    };
+
+    return names[what];
 }
 
 /* The length of what stands before ` while `, or of all. */

@@ -1,8 +1,9 @@
 /* Answers that we make ourselves: errors, redirects, `return`, denials. The source behind them
  * gives one piece of memory. Bodies are NGINX's for the reverse face; the forward face answers by
  * Accept (forward-semantics 9), and everything that a peer chose is escaped. */
-#include "exchange/core.h"
+#include "base/json.h"
 #include "base/link.h"
+#include "exchange/core.h"
 #include "exchange/exchange.h"
 
 const char exchange_explanation_key;
@@ -140,20 +141,13 @@ static void add_html(const struct exchange *x, unsigned status, struct buf *out)
     buf_adds(out, "</center>\r\n</body>\r\n</html>\r\n");
 }
 
-/* RFC 9457. The sentence holds no control byte; quotes and backslashes are escaped. */
+/* RFC 9457. */
 static void add_json(const struct exchange *x, unsigned status, struct buf *out)
 {
-    struct span why = explanation_of(x);
-
     status = shown_status(status);
-    buf_addf(out, "{\"status\":%u,\"title\":\"%s\",\"detail\":\"", status, status_reason(status));
-    for (size_t i = 0; i < why.len; i++) {
-        if (why.at[i] == '"' || why.at[i] == '\\')
-            buf_add_byte(out, '\\');
-        if ((unsigned char)why.at[i] >= 0x20)
-            buf_add_byte(out, why.at[i]);
-    }
-    buf_adds(out, "\"}\n");
+    buf_addf(out, "{\"status\":%u,\"title\":\"%s\",\"detail\":", status, status_reason(status));
+    json_add_string(explanation_of(x), out);
+    buf_adds(out, "}\n");
 }
 
 static void add_plain(const struct exchange *x, unsigned status, struct buf *out)

@@ -418,14 +418,6 @@ GETTER(request_id)
     return give(*id, ret);
 }
 
-static const char *const whats[DECIDED_WHATS] = {
-    [DECIDED_LISTENER] = "listener", [DECIDED_SERVER] = "server", [DECIDED_LOCATION] = "location",
-    [DECIDED_REWRITE] = "rewrite",   [DECIDED_IF] = "if",         [DECIDED_BREAK] = "break",
-    [DECIDED_RETURN] = "return",     [DECIDED_RULE] = "rule",     [DECIDED_FLOOR] = "floor",
-    [DECIDED_LIMIT] = "limit",       [DECIDED_INDEX] = "index",   [DECIDED_UPSTREAM] = "upstream",
-    [DECIDED_PEER] = "peer",         [DECIDED_RETRY] = "retry",   [DECIDED_SOURCE] = "source",
-};
-
 static void add_decision(const struct exchange *x, const struct decision *d, struct buf *out)
 {
     struct span file =
@@ -433,9 +425,9 @@ static void add_decision(const struct exchange *x, const struct decision *d, str
 
     if (out->len > 0)
         buf_adds(out, "; ");
-    bool named = d->detail != NULL && span_starts(span_of(d->detail), whats[d->what]);
+    bool named = d->detail != NULL && span_starts(span_of(d->detail), decided_name(d->what));
     if (!named)
-        buf_adds(out, whats[d->what]);
+        buf_adds(out, decided_name(d->what));
     if (d->detail != NULL) {
         buf_adds(out, named ? "" : " ");
         buf_adds(out, d->detail);

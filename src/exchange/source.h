@@ -40,6 +40,9 @@ struct source_ops {
     enum io (*head)(struct source *s);
     /* IO_OK: a part. IO_EOF: the body is complete. Else it is cut. */
     enum io (*read)(struct source *s, struct part *ret);
+    /* Instead of `head` in a rehearsal: says what would be asked (exchange/trace.h). NULL: `head`
+     * itself asks nobody. */
+    void (*foretell)(struct source *s);
     /* A read would not wait; NULL: never waits. */
     bool (*ready)(const struct source *s);
     /* Before the first read: give only `length` bytes from `offset`. NULL: who wants less reads and
@@ -52,6 +55,9 @@ struct source_ops {
     enum after (*takeover)(struct source *s);
 };
 
+/* The client's connection takes parts of files as they are: `sendfile on`, and nothing between us
+ * and the kernel. */
+bool source_may_send_files(const struct exchange *x);
 /* The first of `length` > 0 bytes of a file from `offset`, read into *block, which is taken if
  * NULL and stays the caller's. Not IO_OK: x->fault is set, and why was said; a file that became
  * shorter cuts the answer. */

@@ -7,6 +7,7 @@
 
 #include "conf/types.h"
 #include "exchange/core.h"
+#include "exchange/trace.h"
 #include "fetch/origin.h"
 #include "fetch/tunnel.h"
 
@@ -133,9 +134,23 @@ static enum after connect_takeover(struct source *s)
     return after;
 }
 
-static const struct source_ops connect_ops = {
-    .head = connect_head, .read = connect_read, .close = connect_close, .takeover = connect_takeover
-};
+static void connect_foretell(struct source *s)
+{
+    struct buf to;
+
+    buf_init(&to, 1024, NULL);
+    destination_print(s->x->goal, 0, &to);
+    trace_say(s->x, DECIDED_SOURCE, ANSWER, (struct place){ 0 }, "tunnel to %.*s",
+              (int)buf_view(&to).len, buf_view(&to).at);
+    buf_done(&to);
+    goal_foretell(s->x);
+}
+
+static const struct source_ops connect_ops = { .head = connect_head,
+                                               .foretell = connect_foretell,
+                                               .read = connect_read,
+                                               .close = connect_close,
+                                               .takeover = connect_takeover };
 
 /* --- the module ----------------------------------------------------------------------------- */
 

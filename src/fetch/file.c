@@ -9,6 +9,7 @@
 #include "base/link.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
+#include "exchange/trace.h"
 #include "fetch/root.h"
 #include "proto/uri.h"
 
@@ -20,7 +21,12 @@
 
 struct file_settings {
     struct root root;
-    struct conf_list index; /* of struct template */
+    struct conf_list index; /* of struct index_name */
+};
+
+struct index_name {
+    struct template name;
+    struct place place;
 };
 
 struct file_source {
@@ -35,9 +41,10 @@ struct file_source {
 static bool set_index(struct conf_call *call, void *field)
 {
     for (unsigned i = 1; i < conf_count(call); i++) {
-        struct template name;
+        struct index_name made = { .place = conf_place(call, i) };
 
-        if (!template_compile(call, i, &name) || !conf_list_add(call, field, &name, sizeof(name)))
+        if (!template_compile(call, i, &made.name) ||
+            !conf_list_add(call, field, &made, sizeof(made)))
             return false;
     }
     return true;
@@ -129,14 +136,13 @@ static struct span printed(struct exchange *x, const char *format, unsigned long
 static enum verdict answer_file(struct exchange *x, int fd, const struct stat *st)
 {
     struct file_source *f = arena_zalloc(&x->arena, sizeof(*f));
-    const struct conn *conn = x->client->ops->conn(x->client);
     char *date = arena_alloc(&x->arena, 32);
     struct span type = core_type_of(x->core, x->request.uri);
 
     f->source = (struct source){ .ops = &file_ops, .x = x };
     f->fd = fd;
     f->left = (uint64_t)st->st_size;
-    f->sends_file = x->core->tcp.sendfile && conn != NULL && conn_plain(conn);
+    f->sends_file = source_may_send_files(x);
     x->response.status = 200;
     x->response.length = f->left;
     x->response.last_modified = st->st_mtime;
@@ -168,12 +174,26 @@ static enum verdict redirect_to_folder(struct exchange *x)
     return exchange_redirect(x, 301, location);
 }
 
+/* In a rehearsal: where it was looked for, and what was found; 0: it is there. */
+static void tell_file(struct exchange *x, const struct root *root, int error)
+{
+    struct span folder = root_path(x, root);
+
+    if (trace_of(x) == NULL)
+        return;
+    trace_say(x, DECIDED_SOURCE, error == 0 ? ANSWER : REFUSE, root->place, "file %.*s%.*s",
+              (int)folder.len, folder.at, (int)x->request.uri.len, x->request.uri.at);
+    trace_why(x, "root %.*s%s%s", (int)root->path.text.len, root->path.text.at,
+              error != 0 ? ": " : "", error != 0 ? strerrordesc_np(error) : "");
+}
+
 static enum verdict refuse_file(struct exchange *x, const struct root *root, int error)
 {
     bool missing = error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
     bool forbidden = error == EACCES || error == EXDEV || error == ELOOP || error == EPERM;
     struct span folder = root_path(x, root);
 
+    tell_file(x, root, error);
     exchange_log(x, missing || forbidden ? LEVEL_ERROR : LEVEL_CRIT, error,
                  "open() \"%s%.*s\" failed", folder.at, (int)x->request.uri.len, x->request.uri.at);
     return exchange_refuse(x, missing ? 404 : forbidden ? 403 : 500, NULL);
@@ -195,8 +215,12 @@ static enum verdict serve_file(struct exchange *x, const void *settings)
 
     if (exchange_is_forward(x))
         return NEXT;
-    if (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST)
+    if (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST) {
+        tell_file(x, &own->root, 0);
+        if (trace_of(x) != NULL)
+            trace_why(x, "a file answers GET and HEAD alone");
         return exchange_refuse(x, 405, NULL);
+    }
     if (span_ends(x->request.uri, "/"))
         return NEXT;
     int fd = root_open(x, &own->root, x->request.uri, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -208,6 +232,7 @@ static enum verdict serve_file(struct exchange *x, const void *settings)
         close(fd);
         return refuse_special(x);
     }
+    tell_file(x, &own->root, 0);
     if (S_ISREG(st.st_mode) && method != METHOD_POST)
         return answer_file(x, fd, &st);
     close(fd);
@@ -232,30 +257,42 @@ static enum verdict no_index(struct exchange *x, const struct file_settings *own
     if (folder < 0)
         return refuse_file(x, &own->root, -folder);
     close(folder);
+    if (trace_of(x) != NULL) {
+        tell_file(x, &own->root, EISDIR);
+        trace_why(x, "a folder, and no index is there");
+    }
     exchange_log(x, LEVEL_ERROR, 0, "directory index of \"%s%.*s\" is forbidden",
                  root_path(x, &own->root).at, (int)x->request.uri.len, x->request.uri.at);
     return exchange_refuse(x, 403, NULL);
 }
 
+static enum verdict lead_to(struct exchange *x, const struct index_name *name, struct span path)
+{
+    decided(x, DECIDED_INDEX, NEXT, name->place, arena_cstr(&x->arena, path));
+    if (trace_of(x) != NULL)
+        trace_why(x, "internal redirect: a location is looked for again");
+    return exchange_restart(x, path, x->request.args);
+}
+
 static enum verdict try_index(struct exchange *x, const void *settings)
 {
     const struct file_settings *own = settings;
-    const struct template *names = own->index.items;
+    const struct index_name *names = own->index.items;
     enum method method = x->request.method_id;
 
     if (exchange_is_forward(x) || !span_ends(x->request.uri, "/") ||
         (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST))
         return NEXT;
     for (uint32_t i = 0; i < own->index.len; i++) {
-        struct span name = template_value(x, &names[i]);
+        struct span name = template_value(x, &names[i].name);
 
         if (span_starts(name, "/"))
-            return exchange_restart(x, name, x->request.args);
+            return lead_to(x, &names[i], name);
         struct span path = joined(x, x->request.uri, name);
         int fd = root_open(x, &own->root, path, O_PATH);
         if (fd >= 0) {
             close(fd);
-            return exchange_restart(x, path, x->request.args);
+            return lead_to(x, &names[i], path);
         }
         if (fd == -EACCES || fd == -EXDEV)
             return refuse_file(x, &own->root, -fd);

@@ -117,14 +117,20 @@ static bool may_try_next(const struct origin *o, const struct tries *tries, unsi
            may_repeat(o, sent);
 }
 
+unsigned origin_tries(const struct origin *o)
+{
+    uint64_t most = o->conf->next_upstream_tries;
+    unsigned tries = o->pick.upstream != NULL ? pick_tries(o->pick.upstream) : 1;
+
+    return most > 0 && most < tries ? (unsigned)most : tries;
+}
+
 static struct tries first_tries(const struct origin *o)
 {
     const struct proxy_settings *conf = o->conf;
     struct tries tries = { .until = TIMER_NEVER };
 
-    tries.left = o->pick.upstream != NULL ? pick_tries(o->pick.upstream) : 1;
-    if (conf->next_upstream_tries > 0 && conf->next_upstream_tries < tries.left)
-        tries.left = (unsigned)conf->next_upstream_tries;
+    tries.left = origin_tries(o);
     if (conf->next_upstream_timeout > 0)
         tries.until = exchange_now(o->source.x) + conf->next_upstream_timeout;
     return tries;
@@ -261,9 +267,11 @@ static void origin_close(struct source *s)
     buf_done(&o->head);
 }
 
-static const struct source_ops origin_ops = {
-    .head = origin_head, .read = origin_read, .ready = origin_ready, .close = origin_close
-};
+static const struct source_ops origin_ops = { .head = origin_head,
+                                              .foretell = origin_foretell,
+                                              .read = origin_read,
+                                              .ready = origin_ready,
+                                              .close = origin_close };
 
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
                           struct upstream *group)

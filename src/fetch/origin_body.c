@@ -16,7 +16,6 @@ static enum io cut(struct origin *o, enum fault fault, const char *why)
     struct exchange *x = o->source.x;
 
     x->fault = fault;
-    x->keep_alive = false;
     exchange_log(x, LEVEL_ERROR, o->conn->conn.sock.error, "%s while reading upstream", why);
     return IO_FAILED;
 }

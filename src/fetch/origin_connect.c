@@ -144,6 +144,7 @@ struct dial origin_dial(struct exchange *x, const struct resolve_result *r, uint
                           .candidates = r->addresses,
                           .count = r->count,
                           .each_ms = each_ms,
+                          .head_start_ms = DIAL_HEAD_START_MS,
                           .deadline = deadline_in(x, DIRECT_DEADLINE_MS) };
 }
 

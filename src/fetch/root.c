@@ -25,6 +25,7 @@ static bool set_root(struct conf_call *call, void *field)
 
     if (!template_compile_text(call, 1, conf_prefix_path(call, conf_word(call, 1)), &r->path))
         return false;
+    r->place = conf_place(call, 0);
     r->handle = arena_zalloc(conf_arena(call), sizeof(*r->handle));
     r->handle->fd = -1;
     if (template_is_literal(&r->path))

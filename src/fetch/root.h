@@ -10,6 +10,7 @@
 struct root {
     struct template path;
     struct root_handle *handle; /* generation arena */
+    struct place place;         /* line 0: the default */
 };
 
 extern const struct conf_type root_type; /* field: struct root */

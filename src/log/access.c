@@ -383,7 +383,7 @@ static void start(struct worker *w, struct generation *g, void *settings)
     const struct conf_list *lists = g->logs.access.items;
 
     (void)settings;
-    for (uint32_t i = 0; i < g->logs.access.len; i++) {
+    for (uint32_t i = 0; i < g->logs.access.len && w->sinks != NULL; i++) { /* NULL: a rehearsal */
         struct access_log *logs = lists[i].items;
 
         for (uint32_t j = 0; j < lists[i].len; j++) {

@@ -27,6 +27,15 @@ int conn_open(struct conn *c, struct loop *l, int fd, const struct address *peer
     return 0;
 }
 
+void conn_move(struct conn *from, struct conn *to)
+{
+    must(conn_plain(from));
+    *to = *from;
+    to->top = &to->tcp;
+    sock_move(&from->sock, &to->sock);
+    *from = (struct conn){ 0 };
+}
+
 struct conn *conn_of_sock(struct sock *s)
 {
     return CONTAINER(s, struct conn, sock);

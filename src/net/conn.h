@@ -51,6 +51,8 @@ struct conn {
 /* Takes over a connected descriptor. The conn's memory is the caller's, zeroed. 0 or -errno
  * (descriptor closed). */
 int conn_open(struct conn *c, struct loop *l, int fd, const struct address *peer);
+/* It goes on at `to`; `from` is zeroed. It is plain, and nobody waits for it. */
+void conn_move(struct conn *from, struct conn *to);
 /* Puts a layer on top. */
 void conn_push(struct conn *c, struct layer *l);
 /* Closes all; on_closed comes from the loop, then the memory may go. `reset`: RST. Legal at any

@@ -3,7 +3,10 @@
 
 #include "net/conn.h"
 
-/* Connects to the first candidate that may be dialled and answers. */
+/* Connects to the first candidate that may be dialled and answers. With a head start, and
+ * candidates of two families, both are tried side by side (RFC 8305): that of the first candidate
+ * at once, the other when the head start is over, or a candidate of the first has failed. Within a
+ * family one comes after the other. If both open in the same turn, the first family's stays. */
 struct dial {
     struct loop *loop;
     const struct address *candidates; /* in order; with ports */
@@ -13,8 +16,11 @@ struct dial {
     void *arg;
     const struct address *source; /* to bind; NULL: the kernel's choice */
     uint64_t each_ms;             /* for one candidate */
+    uint64_t head_start_ms;       /* 0: no race */
     uint64_t deadline;
 };
+
+enum { DIAL_HEAD_START_MS = 250 }; /* RFC 8305 5: the recommended one */
 
 struct dial_result {
     struct address address; /* the one that answered, or the last tried */

@@ -1,11 +1,12 @@
 /* The resolver: names become addresses.
  *
- *     lookup: hosts? cache? --no--> question (one a name) <--- all who ask the same wait here
+ *     lookup: hosts? cache? --no--> question (one a name) <--- all who ask the same wait here;
+ *                                      |                         who has a stale answer, not long
  *                                      |  a fiber, and a child
  *                              +-------+-------+
- *                           inquiry AAAA    inquiry A        each: servers in turn, two rounds;
- *                              +-------+-------+             a fresh socket, port and id for every
- * try
+ *                           inquiry AAAA    inquiry A    each: servers in turn, two rounds
+ * (dns_ask.c)
+ *                              +-------+-------+
  *                                      v
  *                              result: cached, copied to all who wait
  *
@@ -14,24 +15,23 @@
  * reference to its resolver. */
 #include "net/dns.h"
 
-#include "base/random.h"
+#include "net/dns_ask.h"
 #include "net/dns_cache.h"
 #include "net/dns_hosts.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 enum {
-    MOST_QUESTIONS = 1024,   /* at the same time */
-    MOST_WRONG_ANSWERS = 16, /* to one port: then somebody is guessing (DNS-04) */
-    MOST_PORTS = 4,          /* of one try at one server */
+    MOST_QUESTIONS = 1024, /* at the same time */
     ROUNDS = 2,
     LEAST_TRY_MS = 1000,
-    LONGEST_ANSWER = 4096,
     LONGEST_KEPT_S = 24 * 60 * 60,
     LONGEST_NEGATIVE_S = 60,
-    FAULT_KEPT_MS = 1000, /* servers silent or broken: not every request waits for that anew */
-    HALF_KEPT_MS = 10000  /* addresses of one family found, nothing known of the other */
+    FAULT_KEPT_MS = 1000,  /* servers silent or broken: not every request waits for that anew */
+    HALF_KEPT_MS = 10000,  /* addresses of one family found, nothing known of the other */
+    HALF_WAIT_MS = 50,     /* for the other family (RFC 8305 3) */
+    STALE_AFTER_MS = 1800, /* of waiting for a name that was known (RFC 8767 5) */
+    STALE_KEPT_MS = 30000  /* and so long nobody waits again */
 };
 
 struct resolver {
@@ -52,28 +52,16 @@ struct asker {
     struct resolve_result *result;
 };
 
-/* How an inquiry, or a try at one server, came out. */
-enum outcome {
-    OUTCOME_ANSWER,
-    OUTCOME_SILENT,
-    OUTCOME_UNABLE,
-    OUTCOME_WRONG_ANSWERS,
-    OUTCOME_CANCELLED
-};
-
 /* One kind of address of one name. */
 struct inquiry {
     struct question *question;
     struct dns_name name; /* asked for now: the question's, or an alias */
-    enum dns_type type;
-    enum outcome outcome;
-    enum dns_reply reply; /* when it is an answer */
-    unsigned aliases;     /* followed so far */
-    uint32_t seconds;     /* the least time to live of all that was followed */
-    unsigned unable;      /* a bit for each server that will not answer this */
-    struct sock sock;
-    struct wait closing;
-    struct dns_answer answer;
+    enum { INQUIRY_WAITS, INQUIRY_RUNS, INQUIRY_ENDED } state;
+    enum ask outcome;
+    unsigned aliases; /* followed so far */
+    uint32_t seconds; /* the least time to live of all that was followed */
+    unsigned unable;  /* a bit for each server that will not answer this */
+    struct dns_ask ask;
 };
 
 struct question {
@@ -82,157 +70,14 @@ struct question {
     struct resolver *resolver;
     struct fiber *fiber; /* NULL: not yet running */
     struct dns_name name;
-    uint64_t deadline;
+    uint64_t began, deadline;
     unsigned inquiry_count;
     struct inquiry inquiries[2]; /* IPv6 first */
+    struct wait *patient;        /* of the inquiry that has ended, for the other */
     struct resolve_result result;
 };
 
-/* --- one try: a socket, a question, its answer ---------------------------------------------- */
-
-static uint16_t random_u16(void)
-{
-    uint16_t value;
-
-    random_bytes(&value, sizeof(value));
-    return value;
-}
-
-/* Our own random port. Where that does not work out, the kernel's choice is random too. */
-static void bind_random_port(int fd, uint16_t family)
-{
-    enum { LOWEST_PORT = 1024, TRIES = 8 };
-    struct address any = { .family = family };
-    struct sockaddr_storage from;
-
-    for (int i = 0; i < TRIES; i++) {
-        any.port = (uint16_t)(LOWEST_PORT + random_u16() % (UINT16_MAX + 1 - LOWEST_PORT));
-        socklen_t size = address_to_sockaddr(&any, &from);
-
-        if (bind(fd, (struct sockaddr *)&from, size) == 0 || errno != EADDRINUSE)
-            return;
-    }
-}
-
-static void on_closed(struct sock *s)
-{
-    struct inquiry *i = CONTAINER(s, struct inquiry, sock);
-
-    wait_wake(&i->closing, WAKE_DONE);
-}
-
-/* Until the loop has let go of it: its memory is the next socket's. */
-static void close_socket(struct inquiry *i)
-{
-    i->closing = (struct wait){ 0 };
-    sock_close(&i->sock, false, on_closed);
-    fiber_shield(+1);
-    fiber_wait(&i->closing, TIMER_NEVER); /* the loop always closes */
-    fiber_shield(-1);
-}
-
-/* Connected: so the kernel drops what comes from elsewhere, and tells of an unreachable port. */
-static bool open_socket(struct inquiry *i, const struct address *server)
-{
-    struct loop *loop = i->question->resolver->loop;
-    int fd = loop_new_socket(loop, server->family, SOCK_KIND_DATAGRAM);
-
-    i->sock = (struct sock){ 0 };
-    if (fd < 0 || sock_open(loop, &i->sock, fd, SOCK_KIND_DATAGRAM) < 0)
-        return false;
-    bind_random_port(i->sock.fd, server->family);
-    if (sock_connect_start(&i->sock, server) == IO_OK)
-        return true;
-    close_socket(i);
-    return false;
-}
-
-static enum outcome outcome_of(enum io io)
-{
-    switch (io) {
-    case IO_OK:
-    case IO_AGAIN:
-    case IO_EOF:
-    case IO_FAILED:
-        break;
-    case IO_TIMEOUT:
-        return OUTCOME_SILENT;
-    case IO_CANCELLED:
-        return OUTCOME_CANCELLED;
-    }
-    return OUTCOME_UNABLE;
-}
-
-static bool send_question(struct inquiry *i, const struct dns_question *q)
-{
-    enum { LONGEST_QUESTION = 512 };
-    struct buf message;
-    size_t sent = 0;
-
-    buf_init(&message, LONGEST_QUESTION, NULL);
-    dns_question_write(q, &message);
-    struct iovec iov = { message.data, message.len };
-    enum io io = buf_ok(&message) ? sock_send_start(&i->sock, &iov, 1, &sent) : IO_FAILED;
-
-    buf_done(&message);
-    return io == IO_OK;
-}
-
-/* Reads until one datagram answers the question, whatever it says. */
-static enum outcome read_answer(struct inquiry *i, const struct dns_question *q, uint64_t deadline)
-{
-    unsigned wrong = 0;
-
-    while (wrong < MOST_WRONG_ANSWERS) {
-        struct lease datagram = { .id = -1 };
-        enum io io = sock_recv_start(&i->sock, LONGEST_ANSWER, &datagram);
-
-        if (io == IO_OK) {
-            i->reply = dns_answer_read(lease_span(&datagram), q, &i->answer);
-            lease_done(&datagram);
-            if (i->reply != DNS_FOREIGN)
-                return OUTCOME_ANSWER;
-            wrong++;
-        } else {
-            io = io == IO_AGAIN ? sock_wait(&i->sock, SIDE_READ, deadline) : io;
-            if (io != IO_OK)
-                return outcome_of(io);
-        }
-    }
-    return OUTCOME_WRONG_ANSWERS;
-}
-
-static enum outcome ask_from_one_port(struct inquiry *i, const struct address *server,
-                                      uint64_t deadline)
-{
-    struct dns_question q = {
-        .name = &i->name,
-        .type = i->type,
-        .id = random_u16(),
-        .aliases_left = DNS_MOST_ALIASES - i->aliases,
-    };
-
-    if (!open_socket(i, server))
-        return OUTCOME_UNABLE;
-    enum outcome outcome = send_question(i, &q) ? read_answer(i, &q, deadline) : OUTCOME_UNABLE;
-    close_socket(i);
-    return outcome;
-}
-
 /* --- an inquiry: servers in turn, aliases one by one ---------------------------------------- */
-
-static enum outcome ask_server(struct inquiry *i, const struct address *server, uint64_t deadline)
-{
-    enum outcome outcome = ask_from_one_port(i, server, deadline);
-
-    for (int port = 1; port < MOST_PORTS && outcome == OUTCOME_WRONG_ANSWERS; port++) {
-        fiber_yield();
-        outcome = ask_from_one_port(i, server, deadline);
-    }
-    if (outcome != OUTCOME_ANSWER)
-        return outcome == OUTCOME_WRONG_ANSWERS ? OUTCOME_UNABLE : outcome;
-    return i->reply == DNS_UNABLE || i->reply == DNS_BROKEN ? OUTCOME_UNABLE : OUTCOME_ANSWER;
-}
 
 static uint64_t try_ends(const struct inquiry *i)
 {
@@ -243,8 +88,19 @@ static uint64_t try_ends(const struct inquiry *i)
     return at < i->question->deadline ? at : i->question->deadline;
 }
 
+static enum ask ask_server(struct inquiry *i, const struct address *server)
+{
+    struct dns_ask *ask = &i->ask;
+
+    ask->question.aliases_left = DNS_MOST_ALIASES - i->aliases;
+    enum ask outcome = dns_ask(ask, server, try_ends(i));
+    if (outcome == ASK_ANSWERED && (ask->reply == DNS_UNABLE || ask->reply == DNS_BROKEN))
+        return ASK_UNABLE;
+    return outcome;
+}
+
 /* Who said that it will not answer is not asked again; who was silent, once more. */
-static enum outcome ask_servers(struct inquiry *i)
+static enum ask ask_servers(struct inquiry *i)
 {
     const struct resolver *r = i->question->resolver;
     unsigned tries = r->options.server_count * ROUNDS;
@@ -255,29 +111,29 @@ static enum outcome ask_servers(struct inquiry *i)
 
         if (i->unable & 1u << server)
             continue;
-        enum outcome outcome = ask_server(i, &r->options.servers[server], try_ends(i));
-        if (outcome == OUTCOME_ANSWER || outcome == OUTCOME_CANCELLED)
+        enum ask outcome = ask_server(i, &r->options.servers[server]);
+        if (outcome == ASK_ANSWERED || outcome == ASK_CANCELLED)
             return outcome;
-        if (outcome == OUTCOME_UNABLE)
+        if (outcome == ASK_UNABLE)
             i->unable |= 1u << server;
     }
-    return i->unable != 0 ? OUTCOME_UNABLE : OUTCOME_SILENT;
+    return i->unable != 0 ? ASK_UNABLE : ASK_SILENT;
 }
 
-static void run_inquiry(void *arg)
+static void follow(struct inquiry *i)
 {
-    struct inquiry *i = arg;
+    const struct dns_answer *answer = &i->ask.answer;
 
     for (;;) {
         i->outcome = ask_servers(i);
-        if (i->outcome != OUTCOME_ANSWER)
+        if (i->outcome != ASK_ANSWERED)
             return;
-        i->aliases += i->answer.aliases;
-        if (i->answer.seconds < i->seconds)
-            i->seconds = i->answer.seconds;
-        if (i->reply != DNS_ALIAS)
+        i->aliases += answer->aliases;
+        if (answer->seconds < i->seconds)
+            i->seconds = answer->seconds;
+        if (i->ask.reply != DNS_ALIAS)
             return;
-        i->name = i->answer.alias;
+        i->name = answer->alias;
     }
 }
 
@@ -285,16 +141,17 @@ static void run_inquiry(void *arg)
 
 static bool has_addresses(const struct inquiry *i)
 {
-    return i->outcome == OUTCOME_ANSWER && i->reply == DNS_ADDRESSES;
+    return i->state == INQUIRY_ENDED && i->outcome == ASK_ANSWERED && i->ask.reply == DNS_ADDRESSES;
 }
 
 static void add_addresses(struct resolve_result *result, const struct inquiry *i)
 {
+    const struct dns_answer *answer = &i->ask.answer;
     unsigned n = RESOLVE_MOST - result->count;
 
-    if (n > i->answer.count)
-        n = i->answer.count;
-    memcpy(&result->addresses[result->count], i->answer.addresses, n * sizeof(struct address));
+    if (n > answer->count)
+        n = answer->count;
+    memcpy(&result->addresses[result->count], answer->addresses, n * sizeof(struct address));
     result->count += n;
 }
 
@@ -305,11 +162,11 @@ static enum resolve_fault fault_of(const struct question *q)
     if (q->result.count > 0)
         return RESOLVE_FOUND;
     for (unsigned n = 0; n < q->inquiry_count; n++) {
-        enum outcome outcome = q->inquiries[n].outcome;
+        enum ask outcome = q->inquiries[n].outcome;
 
-        if (outcome == OUTCOME_SILENT)
+        if (outcome == ASK_SILENT)
             return RESOLVE_SILENT;
-        if (outcome != OUTCOME_ANSWER)
+        if (outcome != ASK_ANSWERED)
             fault = RESOLVE_BROKEN;
     }
     return fault;
@@ -332,12 +189,76 @@ static uint64_t keep_ms(const struct question *q)
     for (unsigned n = 0; n < q->inquiry_count; n++) {
         const struct inquiry *i = &q->inquiries[n];
 
-        half = half || i->outcome != OUTCOME_ANSWER;
+        half = half || i->state != INQUIRY_ENDED || i->outcome != ASK_ANSWERED;
         if (!found || has_addresses(i))
             seconds = smaller(seconds, i->seconds);
     }
     uint64_t ms = found && o->valid_ms > 0 ? o->valid_ms : seconds * 1000;
     return half ? smaller(ms, HALF_KEPT_MS) : ms;
+}
+
+static void answer_askers(struct question *q)
+{
+    while (!link_alone(&q->askers)) {
+        struct asker *a = CONTAINER(q->askers.next, struct asker, link);
+
+        link_remove(&a->link);
+        *a->result = q->result;
+        wait_wake(&a->wait, WAKE_DONE);
+    }
+}
+
+/* What is known so far becomes the result, and is kept for as long as it may be. */
+static void conclude(struct question *q)
+{
+    struct resolver *r = q->resolver;
+    uint64_t now = loop_now(r->loop);
+
+    q->result.count = 0;
+    for (unsigned n = 0; n < q->inquiry_count; n++)
+        if (has_addresses(&q->inquiries[n]))
+            add_addresses(&q->result, &q->inquiries[n]);
+    q->result.fault = fault_of(q);
+    bool failed = q->result.fault == RESOLVE_SILENT || q->result.fault == RESOLVE_BROKEN;
+    if (fiber_cancelled() ||
+        (failed && dns_cache_renew(&r->cache, &q->name, now, now + STALE_KEPT_MS, &q->result)))
+        return;
+    uint64_t ms = keep_ms(q);
+    if (ms > 0)
+        dns_cache_put(&r->cache, &q->name, &q->result, now + ms);
+}
+
+/* One kind of address is there: a moment later it is told, also without the other. */
+static void wait_for_the_other(struct question *q)
+{
+    struct wait w = { 0 };
+
+    q->patient = &w;
+    enum wake why = fiber_wait(&w, loop_now(q->resolver->loop) + HALF_WAIT_MS);
+    q->patient = NULL;
+    if (why != WAKE_TIMEOUT)
+        return;
+    conclude(q);
+    answer_askers(q);
+}
+
+static bool any_runs(const struct question *q)
+{
+    return q->inquiries[0].state == INQUIRY_RUNS || q->inquiries[1].state == INQUIRY_RUNS;
+}
+
+static void run_inquiry(void *arg)
+{
+    struct inquiry *i = arg;
+    struct question *q = i->question;
+
+    i->state = INQUIRY_RUNS;
+    follow(i);
+    i->state = INQUIRY_ENDED;
+    if (q->patient != NULL)
+        wait_wake(q->patient, WAKE_DONE);
+    else if (has_addresses(i) && any_runs(q))
+        wait_for_the_other(q);
 }
 
 static void resolver_unref(struct resolver *r)
@@ -353,30 +274,11 @@ static void question_end(struct question *q)
 {
     struct resolver *r = q->resolver;
 
-    while (!link_alone(&q->askers)) {
-        struct asker *a = CONTAINER(q->askers.next, struct asker, link);
-
-        link_remove(&a->link);
-        *a->result = q->result;
-        wait_wake(&a->wait, WAKE_DONE);
-    }
+    answer_askers(q);
     link_remove(&q->link);
     r->question_count--;
     free(q);
     resolver_unref(r);
-}
-
-static void settle(struct question *q)
-{
-    struct resolver *r = q->resolver;
-
-    for (unsigned n = 0; n < q->inquiry_count; n++)
-        if (has_addresses(&q->inquiries[n]))
-            add_addresses(&q->result, &q->inquiries[n]);
-    q->result.fault = fault_of(q);
-    uint64_t ms = fiber_cancelled() ? 0 : keep_ms(q);
-    if (ms > 0)
-        dns_cache_put(&r->cache, &q->name, &q->result, loop_now(r->loop) + ms);
 }
 
 static void run_question(void *arg)
@@ -393,7 +295,7 @@ static void run_question(void *arg)
         family_join(&family);
         if (both) /* no stack for a child: one after the other */
             run_inquiry(&q->inquiries[1]);
-        settle(q);
+        conclude(q);
     }
     question_end(q);
 }
@@ -404,8 +306,9 @@ static void add_inquiry(struct question *q, enum dns_type type)
 
     i->question = q;
     i->name = q->name;
-    i->type = type;
-    i->outcome = OUTCOME_CANCELLED;
+    i->outcome = ASK_CANCELLED;
+    i->ask.loop = q->resolver->loop;
+    i->ask.question = (struct dns_question){ .name = &i->name, .type = type };
     i->seconds = UINT32_MAX;
 }
 
@@ -418,7 +321,8 @@ static struct question *question_new(struct resolver *r, const struct dns_name *
         return NULL;
     q->resolver = r;
     q->name = *name;
-    q->deadline = loop_now(r->loop) + r->options.timeout_ms;
+    q->began = loop_now(r->loop);
+    q->deadline = q->began + r->options.timeout_ms;
     link_init(&q->askers);
     if (r->options.ipv6)
         add_inquiry(q, DNS_AAAA);
@@ -454,6 +358,7 @@ static bool leave(struct wait *w)
     return true;
 }
 
+/* `ret` is untouched but for IO_OK. */
 static enum io ask(struct question *q, uint64_t deadline, struct resolve_result *ret)
 {
     struct asker a = { .wait.abandon = leave, .result = ret };
@@ -468,6 +373,15 @@ static enum io ask(struct question *q, uint64_t deadline, struct resolve_result 
         break;
     }
     return IO_CANCELLED;
+}
+
+/* `ret` holds stale addresses, which are good enough when nothing better comes in time. */
+static enum io ask_for_better(struct question *q, uint64_t deadline, struct resolve_result *ret)
+{
+    if (q == NULL || loop_now(q->resolver->loop) >= q->began + STALE_AFTER_MS)
+        return IO_OK;
+    enum io io = ask(q, smaller(deadline, q->began + STALE_AFTER_MS), ret);
+    return io == IO_TIMEOUT ? IO_OK : io;
 }
 
 static bool find_in_hosts(const struct resolver *r, const struct dns_name *name,
@@ -508,6 +422,8 @@ enum io resolver_lookup(struct resolver *r, struct span name, uint64_t deadline,
     struct question *q = question_find(r, &asked);
     if (q == NULL)
         q = question_new(r, &asked);
+    if (dns_cache_find_stale(&r->cache, &asked, loop_now(r->loop), ret))
+        return ask_for_better(q, deadline, ret);
     return q != NULL ? ask(q, deadline, ret) : no_addresses(ret, RESOLVE_BROKEN);
 }
 

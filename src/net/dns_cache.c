@@ -7,7 +7,8 @@
 struct cached {
     struct link use;
     struct cached *next; /* in its bucket */
-    uint64_t until;
+    uint64_t until;      /* fresh */
+    uint64_t gone;       /* no use any more, not even stale */
     struct dns_name name;
     uint8_t fault; /* enum resolve_fault */
     uint8_t count;
@@ -64,23 +65,56 @@ void dns_cache_done(struct dns_cache *c)
         drop_oldest(c);
 }
 
-bool dns_cache_find(struct dns_cache *c, const struct dns_name *name, uint64_t now,
-                    struct resolve_result *ret)
+/* The row of a name, asked for now. NULL: none that is of any use. */
+static struct cached *use(struct dns_cache *c, const struct dns_name *name, uint64_t now)
 {
     struct cached **at = place_of(c, name), *row = *at;
 
     if (row == NULL)
-        return false;
-    if (now >= row->until) {
+        return NULL;
+    if (now >= row->gone) {
         drop(c, at);
-        return false;
+        return NULL;
     }
     link_remove(&row->use);
     link_insert(&c->recent, &row->use);
+    return row;
+}
+
+static bool tell(const struct cached *row, struct resolve_result *ret)
+{
     ret->fault = (enum resolve_fault)row->fault;
     ret->count = row->count;
     memcpy(ret->addresses, row->addresses, row->count * sizeof(row->addresses[0]));
     return true;
+}
+
+bool dns_cache_find(struct dns_cache *c, const struct dns_name *name, uint64_t now,
+                    struct resolve_result *ret)
+{
+    const struct cached *row = use(c, name, now);
+
+    return row != NULL && now < row->until && tell(row, ret);
+}
+
+bool dns_cache_find_stale(struct dns_cache *c, const struct dns_name *name, uint64_t now,
+                          struct resolve_result *ret)
+{
+    const struct cached *row = use(c, name, now);
+
+    return row != NULL && row->fault == RESOLVE_FOUND && tell(row, ret);
+}
+
+bool dns_cache_renew(struct dns_cache *c, const struct dns_name *name, uint64_t now, uint64_t until,
+                     struct resolve_result *ret)
+{
+    struct cached *row = use(c, name, now);
+
+    if (row == NULL || row->fault != RESOLVE_FOUND)
+        return false;
+    if (until > row->until)
+        row->until = until < row->gone ? until : row->gone;
+    return tell(row, ret);
 }
 
 void dns_cache_put(struct dns_cache *c, const struct dns_name *name,
@@ -100,6 +134,7 @@ void dns_cache_put(struct dns_cache *c, const struct dns_name *name,
         return;
     }
     row->until = until;
+    row->gone = until + (found->fault == RESOLVE_FOUND ? DNS_CACHE_STALE_MS : 0);
     row->name = *name;
     row->fault = (uint8_t)found->fault;
     row->count = (uint8_t)found->count;

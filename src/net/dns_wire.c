@@ -367,6 +367,7 @@ enum dns_reply dns_answer_read(struct span message, const struct dns_question *q
     if (code != CODE_NO_ERROR && code != CODE_NO_NAME)
         return DNS_UNABLE;
     ret->count = ret->aliases = 0;
+    ret->truncated = s.head.flags & FLAG_TRUNCATED;
     ret->seconds = UINT32_MAX;
     s.owner = (struct wire_name){ .name = *q->name, .is_host = true };
     return search(&s);

@@ -54,6 +54,7 @@ struct dns_answer {
     struct address addresses[DNS_MOST_ADDRESSES]; /* port 0; what is beyond is left out */
     unsigned count;
     unsigned aliases; /* followed within this message */
+    bool truncated;   /* there is more than fitted: ask over TCP */
     uint32_t seconds; /* to live: the least of all that led here; 0 for what is not to be kept */
     struct dns_name alias;
 };

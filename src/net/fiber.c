@@ -20,9 +20,10 @@ enum { STACK_CHARGE = 16 * 1024 };
 struct fiber {
     void *sp;
     struct fiber *next; /* in one of the scheduler's three lists */
+    struct link made;   /* among all stacks, for tools/gdb.py */
     struct fibers *owner;
-    struct wait *wait; /* what it sleeps in; NULL: awake, or already given up */
-    void (*run)(void *);
+    struct wait *wait;   /* what it sleeps in; NULL: awake, or already given up */
+    void (*run)(void *); /* NULL: it has ended, and is a stack for another */
     void *arg;
     struct family *family; /* NULL: detached */
     struct fiber *sibling;
@@ -116,8 +117,11 @@ void fibers_run_queue(struct fibers *fs)
 
     here.scheduler = fs;
     ready_the_yielded(fs);
-    while (fs->ready != NULL)
+    while (fs->ready != NULL) {
         resume(fs, pop_ready(fs));
+        if (fs->ready == NULL && fs->on_room != NULL)
+            fs->on_room(fs->room_arg);
+    }
     here.scheduler = outer;
 }
 
@@ -180,6 +184,8 @@ enum wake fiber_wait(struct wait *w, uint64_t deadline)
     must(f != NULL); /* the loop's own stack never sleeps */
     if (w->fired)
         return w->why;
+    if (f->owner->cancel_in > 0 && --f->owner->cancel_in == 0)
+        fiber_cancel(f);
     w->fiber = f;
     if (f->cancelled && f->shield == 0) {
         w->why = WAKE_CANCEL;
@@ -305,6 +311,7 @@ static void retire(struct fiber *f)
 
     if (f->family != NULL)
         leave_family(f);
+    f->run = NULL;
     fs->live--;
     fs->idle_count++;
     f->next = fs->idle;
@@ -336,11 +343,13 @@ static struct fiber *make(struct fibers *fs)
     size_t record = (sizeof(struct fiber) + 63) & ~(size_t)63;
     struct fiber *f = (struct fiber *)(void *)(lowest + STACK_SIZE - record);
     *f = (struct fiber){ .owner = fs, .lowest = lowest };
+    link_append(&fs->made, &f->made);
     return f;
 }
 
 static void unmake(struct fiber *f)
 {
+    link_remove(&f->made);
     budget_give(f->owner->budget, STACK_CHARGE);
     stack_unmap(f->lowest);
 }
@@ -374,6 +383,7 @@ int fiber_spawn(struct fibers *owner, struct family *family, void (*run)(void *)
 
     *f = (struct fiber){
         .sp = stack_frame((char *)f, body),
+        .made = f->made,
         .owner = fs,
         .run = run,
         .arg = arg,
@@ -392,6 +402,7 @@ int fiber_spawn(struct fibers *owner, struct family *family, void (*run)(void *)
 void fibers_init(struct fibers *fs, struct wheel *wheel, uint32_t max, struct budget *budget)
 {
     *fs = (struct fibers){ .wheel = wheel, .max = max, .budget = budget };
+    link_init(&fs->made);
     fs->ready_end = &fs->ready;
     fs->yielded_end = &fs->yielded;
 }

@@ -2,6 +2,7 @@
 #define NET_FIBER_H
 
 #include "base/budget.h"
+#include "base/link.h"
 #include "net/timer.h"
 
 /* Fibers: straight-line code that waits. Stackful, cooperative, one thread. A stack is 64 KiB
@@ -72,12 +73,18 @@ struct fibers {
     struct fiber *ready, **ready_end;
     struct fiber *yielded, **yielded_end;
     struct fiber *idle; /* stacks to use again; owned */
+    struct link made;   /* all stacks, idle or not */
     struct fiber *running;
     void *loop_sp;
     struct wheel *wheel;
     struct budget *budget;          /* charged with each stack */
     uint32_t live, idle_count, max; /* max: the cap on fibers */
     uint64_t started;               /* ever */
+    uint64_t cancel_in;             /* tests: the wait so many from now is cancelled; 0: none */
+    /* Called, on the loop's stack, whenever all that were woken have run: one may have ended, and
+     * its stack serve somebody who waits for one. NULL: nobody does. */
+    void (*on_room)(void *arg);
+    void *room_arg;
 };
 
 void fibers_init(struct fibers *fs, struct wheel *wheel, uint32_t max, struct budget *budget);

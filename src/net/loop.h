@@ -151,6 +151,12 @@ void sock_again(struct sock *s);
 enum io sock_wait(struct sock *s, enum side side, uint64_t deadline);
 /* Either side, whichever comes first. */
 enum io sock_wait_both(struct sock *s, uint64_t deadline);
+/* A fiber connects: start, wait, end. */
+enum io sock_connect(struct sock *s, const struct address *to, uint64_t deadline);
+
+/* It goes on at `to`; `from` is zeroed. On a fiber or in a callback of another socket; nobody waits
+ * for it, nothing of it is queued. */
+void sock_move(struct sock *from, struct sock *to);
 
 /* Idle: no fiber, no buffer. `on_wake` comes once, from the loop: WAKE_DONE for bytes, FIN or
  * error, WAKE_TIMEOUT at the deadline. If bytes are there already, it comes in this turn or the
@@ -161,6 +167,11 @@ bool sock_unpark(struct sock *s);
 /* FIN or reset of a peer whose read side is idle or another's: fn once, from the loop, no byte
  * taken; NULL: no more. If it happened already, fn comes from the loop all the same. */
 void sock_watch_hangup(struct sock *s, void (*fn)(struct sock *));
+/* The same, but a FIN is known and no news: fn comes for the reset that may follow, or the end of
+ * both directions, if that has not happened yet. */
+void sock_watch_reset(struct sock *s, void (*fn)(struct sock *));
+/* A reset or another error came; `error` says which. A system call. */
+bool sock_has_failed(struct sock *s);
 /* Legal in every state after sock_open or sock_listen, also a failed one; once. No callback
  * after it but on_closed, from the loop: nothing in kernel or queue names the memory any more.
  * The descriptor is closed then, not before. A fiber that sleeps on it wakes with IO_CANCELLED.
@@ -171,7 +182,8 @@ void sock_close(struct sock *s, bool reset, void (*on_closed)(struct sock *));
 struct loop_ops {
     int (*turn)(struct loop *l, int timeout_ms);
     void (*done)(struct loop *l);
-    int (*open)(struct sock *s); /* also a listener; failed: the descriptor is closed */
+    int (*open)(struct sock *s);   /* also a listener; failed: the descriptor is closed */
+    void (*moved)(struct sock *s); /* its memory is another now */
     void (*close)(struct sock *s, bool reset); /* afterwards the descriptor is closed */
     bool (*probe)(struct sock *s);             /* would a read not wait? */
     int (*accept)(struct sock *s, struct address *ret_peer); /* a descriptor, or -errno */

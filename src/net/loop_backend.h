@@ -18,7 +18,8 @@ enum sock_flag {
     SOCK_PAUSED = 1 << 9,
     SOCK_DATAGRAM = 1 << 10,
     SOCK_EVENT = 1 << 11,
-    SOCK_ASKED_AGAIN = 1 << 12 /* on[SIDE_READ] is to be called from the queue */
+    SOCK_ASKED_AGAIN = 1 << 12, /* on[SIDE_READ] is to be called from the queue */
+    SOCK_FIN_IS_KNOWN = 1 << 13 /* on_hangup waits for SOCK_HUP only */
 };
 
 /* All but the backend's own part. */

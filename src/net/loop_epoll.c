@@ -2,6 +2,7 @@
  *
  * Owns the epoll descriptor and the batch of events. */
 #include "net/loop_backend.h"
+#include "net/must.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,14 @@ static int epoll_open(struct sock *s)
     int error = -errno;
     close(s->fd);
     return error;
+}
+
+static void epoll_moved(struct sock *s)
+{
+    struct epoll *e = s->loop->backend;
+    struct epoll_event event = { .events = events_of(s), .data.ptr = s };
+
+    must(epoll_ctl(e->fd, EPOLL_CTL_MOD, s->fd, &event) == 0); /* it is registered, so it can be */
 }
 
 static void epoll_close(struct sock *s, bool reset)
@@ -245,6 +254,7 @@ static const struct loop_ops epoll_ops = {
     .turn = epoll_turn,
     .done = epoll_done,
     .open = epoll_open,
+    .moved = epoll_moved,
     .close = epoll_close,
     .probe = epoll_probe,
     .accept = epoll_accept,

@@ -197,6 +197,11 @@ static int fake_open(struct sock *s)
     return 0;
 }
 
+static void fake_moved(struct sock *s)
+{
+    peer_of(s)->sock = s;
+}
+
 static void fake_close(struct sock *s, bool reset)
 {
     if (!(s->flags & SOCK_LISTENING)) {
@@ -480,6 +485,7 @@ static const struct loop_ops fake_ops = {
     .turn = fake_turn,
     .done = fake_done,
     .open = fake_open,
+    .moved = fake_moved,
     .close = fake_close,
     .probe = fake_probe,
     .accept = fake_accept,

@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -402,15 +401,14 @@ static void on_writable(struct sock *s)
 }
 
 /* A reset of a side that nobody reads, since the other takes nothing: it would be noticed when that
- * has drained, or never. A FIN has no error, and waits its turn. */
+ * has drained, or never. A FIN has no error and waits its turn; but a reset may follow it, and
+ * after a FIN nobody reads. */
 static void on_hangup(struct sock *s)
 {
-    struct pump *p = conn_of_sock(s)->user;
-    int error = 0;
-    socklen_t size = sizeof(error);
-
-    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0)
-        end(p, IO_FAILED);
+    if (sock_has_failed(s))
+        end(conn_of_sock(s)->user, IO_FAILED);
+    else
+        sock_watch_reset(s, on_hangup);
 }
 
 static void direct(struct pump *p, int i, struct conn *from, struct conn *to)

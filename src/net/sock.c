@@ -58,13 +58,19 @@ static void tell_side(struct sock *s, enum side side)
     }
 }
 
+static bool has_hung_up(const struct sock *s)
+{
+    return has(s, has(s, SOCK_FIN_IS_KNOWN) ? SOCK_HUP : SOCK_RDHUP | SOCK_HUP);
+}
+
 static void tell_hangup(struct sock *s)
 {
     void (*fn)(struct sock *) = s->on_hangup;
 
+    if (fn == NULL || !has_hung_up(s))
+        return;
     s->on_hangup = NULL;
-    if (fn != NULL)
-        fn(s);
+    fn(s);
 }
 
 static void end_park(struct sock *s)
@@ -170,7 +176,7 @@ void sock_call_again(struct sock *s)
     }
     if (asked)
         tell_side(s, SIDE_READ);
-    if (has(s, SOCK_IS_OPEN) && has(s, SOCK_RDHUP | SOCK_HUP))
+    if (has(s, SOCK_IS_OPEN))
         tell_hangup(s);
 }
 
@@ -238,6 +244,17 @@ void sock_listen_pause(struct sock *s, bool pause)
         if (has(s, SOCK_READABLE))
             queue_again(s);
     }
+}
+
+void sock_move(struct sock *from, struct sock *to)
+{
+    must(has(from, SOCK_IS_OPEN) && !has(from, SOCK_PARKED | SOCK_LISTENING | SOCK_ASKED_AGAIN) &&
+         link_alone(&from->queue) && from->on[SIDE_READ].wait == NULL &&
+         from->on[SIDE_WRITE].wait == NULL);
+    *to = *from;
+    link_init(&to->queue);
+    to->loop->ops->moved(to);
+    *from = (struct sock){ 0 };
 }
 
 static void cancel_wait(struct sock *s, enum side side)
@@ -311,8 +328,20 @@ bool sock_unpark(struct sock *s)
 void sock_watch_hangup(struct sock *s, void (*fn)(struct sock *))
 {
     s->on_hangup = fn;
-    if (fn != NULL && has(s, SOCK_RDHUP | SOCK_HUP))
+    clear_flags(s, SOCK_FIN_IS_KNOWN);
+    if (fn != NULL && has_hung_up(s))
         queue_again(s);
+}
+
+void sock_watch_reset(struct sock *s, void (*fn)(struct sock *))
+{
+    set_flags(s, SOCK_FIN_IS_KNOWN);
+    s->on_hangup = has(s, SOCK_HUP) ? NULL : fn;
+}
+
+bool sock_has_failed(struct sock *s)
+{
+    return s->loop->ops->connect_end(s) == IO_FAILED;
 }
 
 void sock_again(struct sock *s)
@@ -387,6 +416,18 @@ enum io sock_wait_both(struct sock *s, uint64_t deadline)
     /* A side for which another fiber waits is its own to go on with: under TLS it sends what is
      * left, too. */
     return wait_on(s, s->on[SIDE_READ].wait == NULL, s->on[SIDE_WRITE].wait == NULL, deadline);
+}
+
+enum io sock_connect(struct sock *s, const struct address *to, uint64_t deadline)
+{
+    enum io io = sock_connect_start(s, to);
+
+    while (io == IO_AGAIN) {
+        io = sock_wait(s, SIDE_WRITE, deadline);
+        if (io == IO_OK)
+            io = sock_connect_end(s);
+    }
+    return io;
 }
 
 /* --- steps ---------------------------------------------------------------------------------- */

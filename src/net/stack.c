@@ -6,8 +6,39 @@
  * 64 KiB of guard, with -fstack-clash-protection: a frame of 70 KiB jumped one of 4 KiB. */
 #include "net/stack.h"
 
-#include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
+
+#ifdef STACKS_FOR_VALGRIND
+#    include <valgrind/valgrind.h>
+
+/* Valgrind is told where stacks lie, or it takes a switch for a wild jump. Its number for a stack
+ * lies at the far end of that stack. */
+static void announce(char *lowest)
+{
+    unsigned number = VALGRIND_STACK_REGISTER(lowest, lowest + STACK_SIZE - 1);
+
+    memcpy(lowest, &number, sizeof(number));
+}
+
+static void retract(const char *lowest)
+{
+    unsigned number;
+
+    memcpy(&number, lowest, sizeof(number));
+    VALGRIND_STACK_DEREGISTER(number);
+}
+#else
+static void announce(char *lowest)
+{
+    (void)lowest;
+}
+
+static void retract(const char *lowest)
+{
+    (void)lowest;
+}
+#endif
 
 void *stack_map(void)
 {
@@ -20,38 +51,12 @@ void *stack_map(void)
         munmap(guard, STACK_GUARD + STACK_SIZE);
         return NULL;
     }
+    announce(guard + STACK_GUARD);
     return guard + STACK_GUARD;
 }
 
 void stack_unmap(void *lowest)
 {
+    retract(lowest);
     munmap((char *)lowest - STACK_GUARD, STACK_GUARD + STACK_SIZE);
 }
-
-#if defined(__x86_64__)
-void *stack_frame(char *top, void (*run)(void *))
-{
-    enum { MXCSR = 0x1f80, FCW = 0x037f }; /* as the ABI has them at the start of a process */
-    uint64_t *frame = (uint64_t *)(void *)(top - 8 * sizeof(uint64_t));
-
-    frame[0] = MXCSR | (uint64_t)FCW << 32;
-    for (int i = 1; i < 7; i++)
-        frame[i] = 0;
-    frame[5] = (uintptr_t)run;
-    frame[7] = (uintptr_t)fiber_entry;
-    return frame;
-}
-#elif defined(__aarch64__)
-void *stack_frame(char *top, void (*run)(void *))
-{
-    uint64_t *frame = (uint64_t *)(void *)(top - 176);
-
-    for (int i = 0; i < 22; i++)
-        frame[i] = 0;
-    frame[0] = (uintptr_t)run;
-    frame[11] = (uintptr_t)fiber_entry;
-    return frame;
-}
-#else
-#    error "no context switch for this machine: see fiber_x86_64.S"
-#endif

@@ -28,10 +28,12 @@ enum { STACK_GUARD = 64 * 1024 };
 void *stack_map(void);
 void stack_unmap(void *lowest);
 
-/* A first frame at `top`: the switch there calls `run` with the switch's argument. */
+/* frame_$(SWITCH).c: a first frame at `top`; the switch there calls `run` with the switch's
+ * argument. */
 void *stack_frame(char *top, void (*run)(void *));
 
-/* fiber_$(arch).S: saves the state, changes to `load_sp`, returns `arg` over there. */
+/* fiber_$(SWITCH).S, or frame_ucontext.c: saves the state, changes to `load_sp`, returns `arg` over
+ * there. */
 void *fiber_switch(void **ret_sp, void *load_sp, void *arg);
 void fiber_entry(void);
 

@@ -49,7 +49,6 @@ const char *const later_directives[] = {
     "proxy_ssl_conf_command", "proxy_ssl_crl", "proxy_ssl_name", "proxy_ssl_protocols",
     "proxy_ssl_server_name", "proxy_ssl_session_reuse", "proxy_ssl_trusted_certificate",
     "proxy_ssl_verify", "proxy_ssl_verify_depth", "proxy_store", "proxy_store_access",
-    "proxy_temp_file_write_size",
     /* TLS */
     "ssl_buffer_size", "ssl_client_certificate", "ssl_conf_command", "ssl_crl", "ssl_dhparam",
     "ssl_early_data", "ssl_ocsp", "ssl_password_file", "ssl_reject_handshake", "ssl_session_cache",

@@ -16,6 +16,8 @@
 #include "run/complaint.h"
 #include "run/generation_build.h"
 #include "run/main_settings.h"
+#include "run/own_addresses.h"
+#include "run/paths.h"
 #include "run/pidfile.h"
 #include "run/privileges.h"
 #include "run/signals.h"
@@ -23,15 +25,12 @@
 #include "serve/serve.h"
 #include "tls/tls.h"
 
-#include <ifaddrs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { MOST_FIBERS = 30000, SPARE_DESCRIPTORS = 32, CHECK_END_MS = 16, START_MS = 1000 };
-
-static const char default_file[] = "/etc/bifrons/bifrons.conf";
 
 struct service {
     struct worker worker;
@@ -48,80 +47,6 @@ struct service {
     uint64_t give_up; /* ms: the end comes at the latest */
     bool ending;
 };
-
-/* --- what to build -------------------------------------------------------------------------- */
-
-static struct span absolute(struct arena *arena, struct span path, struct span folder)
-{
-    struct buf made;
-
-    buf_init(&made, 8192, NULL);
-    if (!span_starts(path, "/"))
-        buf_add(&made, folder);
-    buf_add(&made, path);
-    struct span kept = { arena_cstr(arena, buf_view(&made)), buf_view(&made).len };
-    buf_done(&made);
-    return kept;
-}
-
-static struct span with_slash(struct arena *arena, struct span path)
-{
-    struct buf made;
-
-    buf_init(&made, 8192, NULL);
-    buf_add(&made, path);
-    if (!span_ends(path, "/"))
-        buf_add_byte(&made, '/');
-    struct span kept = { arena_cstr(arena, buf_view(&made)), buf_view(&made).len };
-    buf_done(&made);
-    return kept;
-}
-
-static struct span current_folder(struct arena *arena)
-{
-    char path[1024];
-
-    if (getcwd(path, sizeof(path)) == NULL)
-        return span_of("/");
-    return with_slash(arena, arena_copy(arena, span_of(path)));
-}
-
-/* An ordinary user has a folder of state of his own. */
-static struct span default_prefix(struct arena *arena)
-{
-    const char *home = getenv("HOME");
-
-    if (geteuid() == 0 || home == NULL || home[0] != '/')
-        return span_of("/var/lib/bifrons/");
-    return absolute(arena, span_of(".local/state/bifrons/"), with_slash(arena, span_of(home)));
-}
-
-static struct bundle_request request_of(const struct options *o)
-{
-    struct span folder = current_folder(o->arena);
-    struct bundle_request r = { .text = o->text, .globals = o->globals };
-
-    r.prefix = o->prefix.len > 0 ? with_slash(o->arena, absolute(o->arena, o->prefix, folder))
-                                 : default_prefix(o->arena);
-    if (o->quick)
-        r.file = o->file;
-    else
-        r.file = o->file.len > 0
-                     ? absolute(o->arena, o->file, o->prefix.len > 0 ? r.prefix : folder)
-                     : span_of(default_file);
-    return r;
-}
-
-/* A file of that name below the prefix is meant by `-p P -c F`; one in the current folder is taken,
- * too. */
-static void prefer_existing(const struct options *o, struct bundle_request *r)
-{
-    if (o->quick || o->file.len == 0 || o->prefix.len == 0 || access(r->file.at, F_OK) == 0)
-        return;
-    struct span other = absolute(o->arena, o->file, current_folder(o->arena));
-    if (access(other.at, F_OK) == 0)
-        r->file = other;
-}
 
 static void print_messages(struct buf *messages)
 {
@@ -239,28 +164,6 @@ static void on_signal(struct signals *signals, int number)
 
 /* --- the worker ----------------------------------------------------------------------------- */
 
-/* The addresses of our interfaces: no client is led to them (forward-semantics 4.2). */
-static void note_own_addresses(struct worker *w)
-{
-    struct ifaddrs *all = NULL;
-    unsigned count = 0;
-
-    if (getifaddrs(&all) < 0)
-        return;
-    for (struct ifaddrs *i = all; i != NULL; i = i->ifa_next)
-        count++;
-    w->own_addresses = calloc(count + 1, sizeof(*w->own_addresses));
-    for (struct ifaddrs *i = all; i != NULL && w->own_addresses != NULL; i = i->ifa_next) {
-        struct address *a = &w->own_addresses[w->own_address_count];
-
-        if (i->ifa_addr != NULL && address_of_sockaddr(i->ifa_addr, a)) {
-            a->scope = 0;
-            w->own_address_count++;
-        }
-    }
-    freeifaddrs(all);
-}
-
 static void make_token(char token[9])
 {
     unsigned char raw[4];
@@ -290,7 +193,7 @@ static bool start_worker(struct service *s)
     w->hash_key = hash_key_new();
     link_init(&w->tunnels);
     make_token(w->token);
-    note_own_addresses(w);
+    worker_note_own_addresses(w);
     uint64_t most =
         descriptors > 2 * SPARE_DESCRIPTORS ? descriptors - SPARE_DESCRIPTORS : SPARE_DESCRIPTORS;
     if (connections == 0 || connections > most)
@@ -378,7 +281,7 @@ static void end_worker(struct service *s)
     pools_free(w);
     pattern_room_free(&w->pattern_room);
     sinks_free(w);
-    free(w->own_addresses);
+    free(w->own.at);
     loop_done(&s->loop);
     pidfile_remove(&s->pidfile);
 }
@@ -440,9 +343,8 @@ static int service_free(struct service *s, bool good)
 int service_run(const struct options *o)
 {
     struct service *s = service_new(o);
-    struct bundle_request request = request_of(o);
+    struct bundle_request request = paths_of(o);
 
-    prefer_existing(o, &request);
     if (!prepare(s, &request, false)) {
         generation_unref(&s->generation);
         return service_free(s, false);
@@ -465,9 +367,8 @@ int service_run(const struct options *o)
 int service_test(const struct options *o)
 {
     struct service *s = service_new(o);
-    struct bundle_request request = request_of(o);
+    struct bundle_request request = paths_of(o);
 
-    prefer_existing(o, &request);
     bool good = prepare(s, &request, true);
     print_messages(&s->messages);
     if (good && !o->quiet)

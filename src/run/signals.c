@@ -64,6 +64,7 @@ int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct si
         sigaction(caught[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGALRM, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write */
     return 0;
 }
 

@@ -72,18 +72,13 @@ void connection_close(struct connection *c, enum closing how)
 static void on_wake(struct sock *s, enum wake why)
 {
     struct connection *c = CONTAINER(conn_of_sock(s), struct connection, conn);
-    struct loop *l = s->loop;
 
     c->parked = false;
     if (why != WAKE_DONE) {
         connection_close(c, CLOSE_CLEAN);
         return;
     }
-    if (fiber_spawn(&l->fibers, NULL, session_run, c) < 0) {
-        errlog_write(c->acceptor->worker->log, LEVEL_CRIT, c->serial, 0,
-                     "no stack for another fiber: the connection is closed");
-        connection_close(c, CLOSE_RESET);
-    }
+    connection_serve(c);
 }
 
 void connection_park(struct connection *c, uint64_t timeout_ms)
@@ -93,10 +88,10 @@ void connection_park(struct connection *c, uint64_t timeout_ms)
     sock_park(&c->conn.sock, on_wake, loop_now(c->conn.sock.loop) + timeout_ms);
 }
 
-static bool may_come(struct worker *w, const struct connection *c, const struct listener *l)
+bool serve_may_come(const struct generation *g, const struct listener *l,
+                    const struct address *client)
 {
-    const struct generation *g = w->generation;
-    struct arrival arrival = { .client = c->conn.peer, .listener = l };
+    struct arrival arrival = { .client = *client, .listener = l };
 
     for (unsigned i = 0; i < g->index.hook_count[PHASE_ACCEPT]; i++) {
         const struct hook_entry *entry = &g->index.hooks[PHASE_ACCEPT][i];
@@ -148,7 +143,7 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
     link_append(&w->serve->connections, &c->link);
 
     const struct listener *l = connection_listener(c);
-    if (!may_come(w, c, l))
+    if (!serve_may_come(w->generation, l, &c->conn.peer))
         connection_close(c, CLOSE_RESET);
     else
         connection_park(c, core_of(l->fallback)->client_header_timeout);
@@ -178,6 +173,7 @@ int serve_start(struct worker *w, const int *fds, unsigned count)
     if (w->serve == NULL)
         return -ENOMEM;
     link_init(&w->serve->connections);
+    starved_init(w);
     for (unsigned i = 0; i < count; i++) {
         int failed = open_acceptor(w, fds[i], i);
 
@@ -214,6 +210,7 @@ void serve_drain(struct worker *w, void (*on_idle)(struct worker *w))
 
 void serve_abort(struct worker *w)
 {
+    starved_close(w);
     for (struct link *l = w->serve->connections.next; l != &w->serve->connections; l = l->next) {
         struct connection *c = CONTAINER(l, struct connection, link);
 

@@ -10,6 +10,8 @@ struct connection {
     struct conn conn;
     struct acceptor *acceptor;
     struct link link;    /* among all of the worker's */
+    struct link queue;   /* among those that wait for a stack */
+    uint64_t patience;   /* ms: until when */
     struct fiber *fiber; /* while it is served */
     uint64_t serial;
     uint64_t opened; /* ms */
@@ -30,6 +32,9 @@ struct acceptor {
 struct serve_state {
     struct acceptor *acceptors;        /* owned */
     struct link connections;           /* all of them */
+    struct link starved;               /* those that wait for a stack, the first one first */
+    struct timer starved_timer;        /* for the first of them */
+    uint64_t complained;               /* of that, last */
     struct h1 *idle_h1;                /* pooled; owned */
     void (*on_idle)(struct worker *w); /* asked for by serve_drain: the last connection has gone */
 };
@@ -37,6 +42,12 @@ struct serve_state {
 /* Serves what has come on the connection, on a fiber of its own, until it is parked, closed or
  * taken. */
 void session_run(void *connection);
+
+/* Has the connection served: at once, or when there is a stack for it. After 5 s without one it is
+ * refused (LIM-33). */
+void connection_serve(struct connection *c);
+void starved_init(struct worker *w);
+void starved_close(struct worker *w); /* all of them, now */
 
 /* Waits without a fiber for the next request (or, the first time, for the first byte). */
 void connection_park(struct connection *c, uint64_t timeout_ms);

@@ -10,7 +10,7 @@ static struct h1 *h1_of(struct client *c)
     return CONTAINER(c, struct h1, client);
 }
 
-static struct h1_limits limits_of(const struct core_settings *core)
+struct h1_limits h1_limits_of(const struct core_settings *core)
 {
     uint64_t line = core->large_client_header_buffers.size;
     uint64_t all = line * core->large_client_header_buffers.count;
@@ -63,7 +63,7 @@ static enum io cut_short(struct h1 *h, enum io io)
 static void limit_trailers(struct h1 *h, size_t head)
 {
     const struct exchange *x = h->client.x;
-    struct h1_limits limits = limits_of(x->core);
+    struct h1_limits limits = h1_limits_of(x->core);
     unsigned lines = x->request.fields.count;
 
     chunked_init(&h->body.chunked);
@@ -133,7 +133,7 @@ enum io h1_read_head(struct client *c)
 {
     struct h1 *h = h1_of(c);
     struct exchange *x = c->x;
-    struct h1_limits limits = limits_of(x->core);
+    struct h1_limits limits = h1_limits_of(x->core);
     uint64_t deadline = deadline_in(x, x->core->client_header_timeout);
     enum io io = h->in.size > 0 ? IO_OK : more_bytes(h, deadline);
 

@@ -165,6 +165,17 @@ enum io h1_send_head(struct client *c)
     return IO_FAILED;
 }
 
+bool h1_drop_head(struct client *c)
+{
+    struct h1 *h = h1_of(c);
+
+    if (h->marks.dead || h->out.len == 0)
+        return false;
+    buf_clear(&h->out);
+    h->answer = (struct h1_answer){ .begun = false };
+    return true;
+}
+
 /* --- sending -------------------------------------------------------------------------------- */
 
 static size_t total(const struct iovec *iov, int n)
@@ -263,17 +274,42 @@ static bool fits(struct h1 *h, uint64_t length)
     return true;
 }
 
+/* What stands before a file's bytes: the head, if it has not left, and the size of a chunk. */
+static enum io begin_file(struct h1 *h, const struct part *p)
+{
+    char size[CHUNK_HEAD_MOST];
+    struct iovec iov[2];
+    size_t head;
+    int n = begin(h, iov, &head);
+
+    if (h->answer.chunked)
+        iov[n++] = (struct iovec){ size, chunk_head(p->length, size) };
+    enum io io = n > 0 ? send_all(h, iov, n, head) : IO_OK;
+    buf_clear(&h->out);
+    return io;
+}
+
+static enum io end_file(struct h1 *h, bool last)
+{
+    struct iovec iov[2] = { iov_of((struct span){ "\r\n", 2 }),
+                            iov_of((struct span){ "0\r\n\r\n", 5 }) };
+
+    return h->answer.chunked ? send_all(h, iov, last ? 2 : 1, 0) : IO_OK;
+}
+
 static enum io send_file(struct h1 *h, const struct part *p)
 {
     struct exchange *x = h->client.x;
     size_t sent = 0;
-    enum io io = h1_flush(&h->client);
+    enum io io = begin_file(h, p);
 
     if (io == IO_OK)
         io = conn_send_file(&h->connection->conn, p->file, p->offset, p->length,
                             x->core->send_timeout, &sent);
     x->response.sent += sent;
     x->response.body_sent += sent;
+    if (io == IO_OK)
+        io = end_file(h, p->last);
     if (io != IO_OK)
         h->marks.dead = true;
     h->answer.ended = io == IO_OK && p->last;

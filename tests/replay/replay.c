@@ -21,8 +21,8 @@
 enum { MOST_TEXT = 64 << 20 };
 
 static const char preamble[] =
-    "client_body_temp_path %; log_format replay '$status \"$request\" $request_time "
-    "$upstream_addr'; access_log %/access.log replay; ";
+    "client_body_temp_path %; proxy_temp_path %; log_format replay '$status \"$request\" "
+    "$request_time $upstream_addr'; access_log %/access.log replay; ";
 
 /* --- settings --------------------------------------------------------------------------------- */
 
@@ -152,6 +152,7 @@ static void assert_nothing_is_left(const struct replay *r)
     assert_int_equal(w->live_exchanges, 0);
     assert_int_equal(w->live_connections, 0);
     assert_int_equal(w->live_tunnels, 0);
+    assert_int_equal(w->spooled, 0);
     assert_int_equal(w->pooled_connections, 0);
     assert_int_equal(w->upstream_connections, 0);
 }

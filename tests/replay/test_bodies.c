@@ -8,6 +8,7 @@
 
 #define CONFIG                                                                                 \
     "client_max_body_size 0; server { listen 8080; keepalive_timeout 600s; send_timeout 100s;" \
+    " proxy_max_temp_file_size 0;"                                                             \
     " location / { proxy_pass http://10.0.0.1; proxy_buffers 8 4k; }"                          \
     " location /off { proxy_pass http://10.0.0.1; proxy_buffering off; }"                      \
     " location /stream { proxy_pass http://10.0.0.1; proxy_request_buffering off; }"           \

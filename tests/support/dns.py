@@ -11,20 +11,35 @@ def _name(text):
     return b"".join(bytes([len(l)]) + l.encode() for l in labels) + b"\0"
 
 
+def _both():
+    """Sockets for UDP and TCP with one port."""
+    while True:
+        stream = socket.create_server(("127.0.0.1", 0))
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            datagrams.bind(stream.getsockname())
+            return datagrams, stream
+        except OSError:
+            stream.close()
+            datagrams.close()
+
+
 class NameServer:
     """`names`: name -> list of answers, one for each time it is asked (the last repeats); an answer is a list of
-    addresses, or of ("CNAME", other) and addresses. Unknown names do not exist."""
+    addresses, or of ("CNAME", other) and addresses. Unknown names do not exist. `truncates`: over UDP it says only that there is more."""
 
     def __init__(self, ttl=60):
         self.names = {}
         self.ttl = ttl
         self.queries = []
         self.silent = False
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.truncates = False
+        self.framed = 0  # queries that came over TCP
+        self.socket, self.stream = _both()
         self.port = self.socket.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         threading.Thread(target=self._serve, daemon=True).start()
+        threading.Thread(target=self._serve_streams, daemon=True).start()
 
     def _serve(self):
         while True:
@@ -34,11 +49,28 @@ class NameServer:
                 return
             if not query:
                 return  # closed
+            answer = self._answer(query)
+            if self.truncates:
+                end = query.index(b"\0", 12) + 5
+                answer = query[:2] + b"\x83\x80" + struct.pack("!4H", 1, 0, 0, 0) + query[12:end]
             if not self.silent:
                 try:
-                    self.socket.sendto(self._answer(query), peer)
+                    self.socket.sendto(answer, peer)
                 except OSError:
                     return
+
+    def _serve_streams(self):
+        while True:
+            try:
+                peer = self.stream.accept()[0]
+            except OSError:
+                return
+            with peer, peer.makefile("rb") as stream:
+                size = stream.read(2)
+                if len(size) == 2 and not self.silent:
+                    self.framed += 1
+                    answer = self._answer(stream.read(struct.unpack("!H", size)[0]))
+                    peer.sendall(struct.pack("!H", len(answer)) + answer)
 
     def _answer(self, query):
         at, labels = 12, []
@@ -70,8 +102,9 @@ class NameServer:
         return query[:2] + b"\x81\x80" + struct.pack("!4H", 1, count, 0, 0) + question + body
 
     def close(self):
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.socket.close()
+        for s in (self.socket, self.stream):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()

@@ -137,17 +137,6 @@ static bool get_port(struct exchange *x, struct span arg, struct span *ret)
     return true;
 }
 
-static void add_authority(const struct destination *d, uint16_t port_left_out, struct buf *out)
-{
-    bool brackets = d->literal.family == AF_INET6 && span_find(d->host, ':') < d->host.len;
-
-    buf_adds(out, brackets ? "[" : "");
-    buf_add(out, d->host);
-    buf_adds(out, brackets ? "]" : "");
-    if (d->port != port_left_out)
-        buf_addf(out, ":%u", d->port);
-}
-
 /* Without the query: what stands there is private until `log_query` says otherwise. */
 static bool get_url(struct exchange *x, struct span arg, struct span *ret)
 {
@@ -160,10 +149,10 @@ static bool get_url(struct exchange *x, struct span arg, struct span *ret)
         return false;
     begin(&out);
     if (v->facts.protocol == PROTOCOL_CONNECT) {
-        add_authority(&v->asked, 0, &out);
+        destination_print(&v->asked, 0, &out);
     } else {
         buf_adds(&out, "http://");
-        add_authority(&v->asked, 80, &out);
+        destination_print(&v->asked, 80, &out);
         buf_add(&out, span_first(target, span_find(target, '?')));
     }
     *ret = buf_ok(&out) ? end(x, &out) : (buf_done(&out), v->asked.host);
@@ -179,7 +168,7 @@ static bool get_to(struct exchange *x, struct span arg, struct span *ret)
     if (v == NULL || v->first == NULL || v->first->to.host.len == 0)
         return false;
     begin(&out);
-    add_authority(&v->goal, 0, &out);
+    destination_print(&v->goal, 0, &out);
     *ret = end(x, &out);
     return true;
 }

@@ -218,8 +218,9 @@ static void add_peer(struct generation *g, struct upstream *u, const struct upst
         return;
     struct peer *peer = &u->peers[u->peer_count++];
 
-    *peer = (struct peer){ .server = s, .address = *a, .name = print_name(g, a) };
+    *peer = (struct peer){ .server = s, .address = *a };
     peer->address.port = s->port;
+    peer->name = print_name(g, &peer->address);
     peer->state = pool_peer(u->pool, &peer->address);
     if (peer->state->effective_weight == 0)
         peer->state->effective_weight = (int64_t)s->weight;

@@ -211,7 +211,17 @@ static const struct {
     { "proxy_buffer_size 64k;",
       "\"proxy_busy_buffers_size\" must be less than the size of all \"proxy_buffers\" minus one" },
     { "proxy_keepalive many;", "a number of connections or \"off\" was expected" },
-    { "proxy_max_temp_file_size 1m;", "temporary files of answers are known, not supported yet" },
+    { "proxy_max_temp_file_size 4095;",
+      "\"proxy_max_temp_file_size\" must be equal to zero to disable temporary files usage or "
+      "must be equal to or greater than the maximum of the value of \"proxy_buffer_size\" and "
+      "one of the \"proxy_buffers\"" },
+    { "proxy_buffers 4 16k; proxy_temp_file_write_size 8k;",
+      "\"proxy_temp_file_write_size\" must be equal to or greater than the maximum" },
+    { "proxy_temp_file_write_size 0;",
+      "\"proxy_temp_file_write_size\" must be equal to or greater" },
+    { "proxy_max_temp_file_size 1g;", "\"proxy_max_temp_file_size\" directive invalid value" },
+    { "proxy_temp_path /tmp 0;", "invalid value \"0\"" },
+    { "proxy_temp_path /tmp 5 6;", "invalid value \"6\"" },
 };
 
 static void what_cannot_be_is_refused(void **state)

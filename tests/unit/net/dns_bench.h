@@ -19,10 +19,13 @@
 
 enum {
     REPLY = 0x8180,
+    TRUNCATED = 0x0200,
     NO_NAME = 3,
     REFUSED = 5,
     TURNS = 50000,
     MOST_SERVERS = 2,
+    MOST_STREAMS = 8,
+    LONGEST_QUERY = 512,
     MOST_LOOKUPS = 128
 };
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
@@ -36,9 +39,20 @@ struct query {
     struct sockaddr_in from;
 };
 
+/* A connection of a resolver to a server, for one query. */
+struct stream {
+    int fd; /* 0: none */
+    size_t len;
+    unsigned char bytes[2 + LONGEST_QUERY];
+};
+
 struct server {
     struct bench *bench;
-    int fd; /* -1: nobody there */
+    int fd;       /* -1: nobody there */
+    int listener; /* of the same port */
+    struct stream streams[MOST_STREAMS];
+    unsigned framed_queries;
+    void (*answer_framed)(struct server *, const struct query *, int fd); /* NULL: silent */
     struct address at;
     void (*answer)(struct server *, const struct query *); /* NULL: silent */
     unsigned queries[2];                                   /* for A, for AAAA */
@@ -80,27 +94,46 @@ static inline int skewed_turn(struct loop *l, int timeout_ms)
 
 /* --- the servers ------------------------------------------------------------------------------ */
 
-static inline void open_server(struct server *s)
+/* A listener on a free port, and a socket for datagrams on the same, unless that is taken. */
+static inline bool open_both(struct server *s)
 {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof(at);
 
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(s->fd, (struct sockaddr *)&at, size), 0);
-    assert_int_equal(getsockname(s->fd, (struct sockaddr *)&at, &size), 0);
+    assert_int_equal(bind(s->listener, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(s->listener, MOST_STREAMS), 0);
+    assert_int_equal(getsockname(s->listener, (struct sockaddr *)&at, &size), 0);
     assert_true(address_of_sockaddr((struct sockaddr *)&at, &s->at));
+    return bind(s->fd, (struct sockaddr *)&at, size) == 0;
 }
 
-static inline bool read_query(struct server *s, struct query *ret)
+static inline void open_server(struct server *s)
 {
-    unsigned char m[512];
-    socklen_t size = sizeof(ret->from);
-    ssize_t n = recvfrom(s->fd, m, sizeof(m), 0, (struct sockaddr *)&ret->from, &size);
+    while (!open_both(s)) {
+        close(s->listener);
+        close(s->fd);
+    }
+}
+
+static inline void close_server(struct server *s)
+{
+    if (s->fd >= 0)
+        close(s->fd);
+    if (s->listener >= 0)
+        close(s->listener);
+    s->fd = s->listener = -1;
+    for (int i = 0; i < MOST_STREAMS; i++)
+        if (s->streams[i].fd > 0)
+            close(s->streams[i].fd);
+}
+
+static inline void take_query(const unsigned char *m, ssize_t n, struct query *ret)
+{
     ssize_t at = DNS_HEADER_SIZE;
     size_t len = 0;
 
-    if (n < 0)
-        return false;
     assert_true(n > DNS_HEADER_SIZE + 4 && n <= 12 + 255 + 4);
     while (m[at] != 0) {
         for (int left = m[at++]; left > 0; left--)
@@ -112,7 +145,17 @@ static inline bool read_query(struct server *s, struct query *ret)
     ret->id = (uint16_t)(m[0] << 8 | m[1]);
     ret->type = (uint16_t)(m[at + 1] << 8 | m[at + 2]);
     assert_int_equal(m[2] << 8 | m[3], 0x0100); /* a query, recursion desired */
-    return true;
+}
+
+static inline bool read_query(struct server *s, struct query *ret)
+{
+    unsigned char m[LONGEST_QUERY];
+    socklen_t size = sizeof(ret->from);
+    ssize_t n = recvfrom(s->fd, m, sizeof(m), 0, (struct sockaddr *)&ret->from, &size);
+
+    if (n >= 0)
+        take_query(m, n, ret);
+    return n >= 0;
 }
 
 static inline void send_message(struct server *s, const struct query *q, struct buf *m)
@@ -132,9 +175,53 @@ static inline struct buf reply_to(const struct query *q, unsigned flags, unsigne
     return m;
 }
 
+static inline void accept_stream(struct server *s)
+{
+    int fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK);
+
+    for (int i = 0; i < MOST_STREAMS && fd >= 0; i++)
+        if (s->streams[i].fd == 0) {
+            s->streams[i] = (struct stream){ .fd = fd };
+            fd = -1;
+        }
+    assert_true(fd < 0);
+}
+
+/* Its query, once; it is closed when the resolver has closed it. */
+static inline void serve_stream(struct server *s, struct stream *t)
+{
+    struct query q = { 0 };
+    ssize_t n = recv(t->fd, t->bytes + t->len, sizeof(t->bytes) - t->len, 0);
+
+    if (n == 0) {
+        close(t->fd);
+        t->fd = 0;
+    }
+    if (n <= 0)
+        return;
+    t->len += (size_t)n;
+    if (t->len < 2 || t->len < 2 + (size_t)(t->bytes[0] << 8 | t->bytes[1]))
+        return;
+    take_query(t->bytes + 2, (ssize_t)t->len - 2, &q);
+    s->framed_queries++;
+    if (s->answer_framed != NULL)
+        s->answer_framed(s, &q, t->fd);
+}
+
+static inline void serve_streams(struct server *s)
+{
+    if (s->listener >= 0)
+        accept_stream(s);
+    for (int i = 0; i < MOST_STREAMS; i++)
+        if (s->streams[i].fd > 0)
+            serve_stream(s, &s->streams[i]);
+}
+
 static inline void serve(struct server *s)
 {
     struct query q;
+
+    serve_streams(s);
 
     while (s->fd >= 0 && read_query(s, &q)) {
         unsigned kind = q.type == DNS_AAAA;
@@ -182,6 +269,11 @@ static inline void answer_code(struct server *s, const struct query *q, unsigned
     struct buf m = reply_to(q, REPLY | code, 0);
 
     send_message(s, q, &m);
+}
+
+static inline void answer_refused(struct server *s, const struct query *q)
+{
+    answer_code(s, q, REFUSED);
 }
 
 static inline void answer_no_data(struct server *s, const struct query *q)
@@ -239,8 +331,7 @@ static inline int teardown(void **state)
     assert_int_equal(b->loop.open_socks, 0);
     assert_int_equal(b->loop.blocks.live, 0);
     for (int i = 0; i < MOST_SERVERS; i++)
-        if (b->servers[i].fd >= 0)
-            close(b->servers[i].fd);
+        close_server(&b->servers[i]);
     loop_done(&b->loop);
     free(b);
     return 0;

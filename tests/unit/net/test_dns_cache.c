@@ -67,7 +67,59 @@ static void a_name_is_known_until_its_time(void **state)
     assert_true(knows(1, 99));
     assert_false(knows(2, 99));
     assert_false(knows(1, 100));
+}
+
+static bool knows_stale(unsigned n, uint64_t now)
+{
+    struct dns_name name = numbered(n);
+    struct resolve_result found = { .count = 0 };
+
+    return dns_cache_find_stale(&cache, &name, now, &found) && found.addresses[0].scope == n;
+}
+
+static bool renews(unsigned n, uint64_t now, uint64_t until)
+{
+    struct dns_name name = numbered(n);
+    struct resolve_result found = { .count = 0 };
+
+    return dns_cache_renew(&cache, &name, now, until, &found) && found.addresses[0].scope == n;
+}
+
+static void addresses_are_stale_for_a_day_then_gone(void **state)
+{
+    (void)state;
+    put(1, 100);
+    assert_true(knows_stale(1, 100 + DNS_CACHE_STALE_MS - 1));
+    assert_int_equal(cache.count, 1);
+    assert_false(knows_stale(1, 100 + DNS_CACHE_STALE_MS));
     assert_int_equal(cache.count, 0);
+}
+
+static void what_was_no_address_is_never_stale(void **state)
+{
+    (void)state;
+    result.fault = RESOLVE_NO_NAME;
+    result.count = 0;
+    put(1, 100);
+    assert_false(knows_stale(1, 99));
+    assert_false(renews(1, 99, 200));
+    assert_false(knows_stale(1, 100));
+    assert_int_equal(cache.count, 0);
+}
+
+static void renewed_it_is_fresh_again_but_not_beyond_its_day(void **state)
+{
+    uint64_t last = 100 + DNS_CACHE_STALE_MS;
+    (void)state;
+
+    put(1, 100);
+    assert_true(renews(1, 150, 200));
+    assert_true(knows(1, 199));
+    assert_false(knows(1, 200));
+    assert_true(renews(1, last - 1, last + 1000));
+    assert_true(knows(1, last - 1));
+    assert_false(knows(1, last));
+    assert_false(renews(1, last, last + 1000));
 }
 
 static void a_newer_result_replaces_the_older(void **state)
@@ -110,6 +162,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PLAIN(a_name_is_known_until_its_time),
+        PLAIN(addresses_are_stale_for_a_day_then_gone),
+        PLAIN(what_was_no_address_is_never_stale),
+        PLAIN(renewed_it_is_fresh_again_but_not_beyond_its_day),
         PLAIN(a_newer_result_replaces_the_older),
         PLAIN(a_flood_of_names_pushes_out_the_least_used),
         PLAIN(over_the_budget_nothing_is_kept),

@@ -338,6 +338,45 @@ static void a_reset_of_the_receiver_is_passed_back(void **state)
     assert_int_equal(end, -ECONNRESET);
 }
 
+/* What a peer that has had our FIN already learns of a reset: it can send no more. */
+static int error_at(const struct tunnel *t, int end)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    assert_int_equal(getsockopt(t->far[end], SOL_SOCKET, SO_ERROR, &error, &size), 0);
+    return error;
+}
+
+/* Nobody reads from a side that has ended; its reset comes all the same. */
+static void a_reset_after_an_end_is_passed_on(struct tunnel *t, int end)
+{
+    char byte;
+
+    start(t, &PATIENT);
+    pass(t, end, 1000);
+    shutdown(t->far[end], SHUT_WR);
+    for (int i = 0; i < TURNS && recv(t->far[!end], &byte, 1, MSG_DONTWAIT) != 0; i++)
+        turn(t);
+    pass(t, !end, 1000);
+    assert_int_equal(t->ended, 0);
+    reset(t, end);
+    turn_until_ended(t);
+    assert_int_equal(t->result.why[end], IO_EOF);
+    assert_int_equal(t->result.why[!end], IO_FAILED);
+    assert_int_equal(error_at(t, !end), EPIPE);
+}
+
+static void a_reset_after_the_clients_end_is_passed_on(void **state)
+{
+    a_reset_after_an_end_is_passed_on(*state, A);
+}
+
+static void a_reset_after_the_origins_end_is_passed_on(void **state)
+{
+    a_reset_after_an_end_is_passed_on(*state, B);
+}
+
 static void hold_little_for_one_who_does_not_read(struct tunnel *t, const struct pump_options *o)
 {
     start(t, o);
@@ -647,6 +686,8 @@ int main(void)
              a_reset_behind_bytes_that_nobody_takes_is_seen),
         TEST("TUN-04-a-reset-of-the-receiver-is-passed-back",
              a_reset_of_the_receiver_is_passed_back),
+        TEST("TUN-04-a-reset-after-the-clients-end", a_reset_after_the_clients_end_is_passed_on),
+        TEST("TUN-04-a-reset-after-the-origins-end", a_reset_after_the_origins_end_is_passed_on),
         TEST("TUN-05-one-who-does-not-read-stops-the-sender",
              one_who_does_not_read_stops_the_sender),
         TEST("TUN-05-one-who-does-not-read-stops-the-sender-spliced",

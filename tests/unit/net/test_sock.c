@@ -540,6 +540,49 @@ static void a_hangup_that_happened_before_it_was_watched_for_is_told_from_the_lo
     end_sock(&s);
 }
 
+static void a_reset_after_a_known_fin_is_told_and_the_fin_is_not(void **state)
+{
+    struct linger at_once = { .l_onoff = 1 };
+    struct sock s;
+    int far = open_told(&s);
+    (void)state;
+
+    hangups = 0;
+    shutdown(far, SHUT_WR);
+    turns(1);
+    sock_watch_reset(&s, on_hangup);
+    sock_again(&s);
+    turns(2);
+    assert_int_equal(hangups, 0);
+    assert_false(sock_has_failed(&s));
+    setsockopt(far, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    close(far);
+    turns(2);
+    assert_int_equal(hangups, 1);
+    assert_true(sock_has_failed(&s));
+    sock_watch_reset(&s, on_hangup); /* no news any more */
+    turns(2);
+    assert_int_equal(hangups, 1);
+    end_sock(&s);
+}
+
+static void a_socket_that_moved_is_told_at_its_new_place(void **state)
+{
+    struct sock s, moved;
+    uint32_t n;
+    int far = open_told(&s);
+    (void)state;
+
+    sock_move(&s, &moved);
+    memset(&s, 0xff, sizeof(s)); /* whoever still looks there will notice */
+    say(far, "here");
+    turns(2);
+    assert_int_equal(told[SIDE_READ], 1);
+    assert_int_equal(recv_once(&moved, 100, &n), IO_OK);
+    assert_int_equal(n, 4);
+    close_pair(&moved, far);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, room_teardown)
 
 int main(void)
@@ -570,6 +613,8 @@ int main(void)
         TEST(unpark_refuses_a_socket_for_which_something_came),
         TEST(a_fin_is_noticed_while_nobody_reads_and_no_byte_is_taken),
         TEST(a_hangup_that_happened_before_it_was_watched_for_is_told_from_the_loop),
+        TEST(a_reset_after_a_known_fin_is_told_and_the_fin_is_not),
+        TEST(a_socket_that_moved_is_told_at_its_new_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
