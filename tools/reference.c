@@ -146,7 +146,7 @@ static void print_directive(const struct directive *d)
     if (d->type != NULL && d->type->many)
         buf_adds(&text, "; may stand several times");
     if (is_local(d))
-        buf_adds(&text, "; not inherited");
+        buf_adds(&text, d->inherit == INTO_IF ? "; inherited only by an `if`" : "; not inherited");
     if (d->inherit == LIST)
         buf_adds(&text, "; an inner block's lines are added to the outer block's");
     if (d->type == &conf_nothing)

@@ -146,7 +146,10 @@ static void mark(struct conf *c, struct building *b, unsigned i)
 /* Each line gets its row, or NO_ROW and a message. */
 static void find_rows(struct conf *c, struct building *b, struct conf_node *first)
 {
+    unsigned order = 0;
+
     for (struct conf_node *node = first; node != NULL; node = node->next) {
+        node->order = order++;
         uint32_t i =
             rows_pick(&c->rows, rows_find(&c->rows, node->words[0].text), b->block->context);
 

@@ -15,7 +15,8 @@ struct conf_word {
 struct conf_node {
     struct conf_word *words; /* word 0 is the name */
     unsigned count;
-    unsigned row; /* conf_build's */
+    unsigned row;   /* conf_build's */
+    unsigned order; /* among the lines of its block; conf_build's */
     bool has_block;
     struct conf_node *first; /* inside the block */
     struct conf_node *next;

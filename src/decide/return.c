@@ -1,87 +1,61 @@
 /* `return CODE [TEXT]`, `return CODE URL`, `return URL` (nginx-semantics 6.2). */
-#include "decide/return.h"
-
 #include "conf/types.h"
+#include "decide/rewrite_script.h"
 #include "exchange/core.h"
-#include "exchange/exchange.h"
-#include "exchange/template.h"
 #include "exchange/trace.h"
 
-struct return_settings {
-    struct return_line {
-        uint64_t status; /* 0: there is no `return` here */
-        struct template text;
-        struct place place;
-    } line;
+struct answer_line {
+    uint64_t status;
+    struct template text;
 };
 
-static bool is_redirect(uint64_t status)
+static bool is_redirect(unsigned status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-static bool set_return(struct conf_call *call, void *field)
+static enum flow take_return(struct run *run, const struct step *s)
 {
-    struct return_line *line = field;
-    struct span first = conf_word(call, 1);
-
-    if (line->status != 0) /* the first one of a block answers; the rest can never run */
-        return true;
-    line->place = conf_place(call, 0);
-    if (conf_read_number(first, 999, &line->status)) {
-        if (line->status < 200) /* no final answer has such a status */
-            return conf_refuse(call, 1, "invalid return code \"%s\"",
-                               arena_cstr(conf_arena(call), first));
-        return conf_count(call) < 3 || template_compile(call, 2, &line->text);
-    }
-    if (conf_count(call) > 2 || !(span_starts(first, "http://") || span_starts(first, "https://") ||
-                                  span_starts(first, "$scheme")))
-        return conf_refuse(call, 1, "invalid return code \"%s\"",
-                           arena_cstr(conf_arena(call), first));
-    line->status = 302;
-    return template_compile(call, 1, &line->text);
-}
-
-static const struct conf_type return_type = { .set = set_return,
-                                              .size = sizeof(struct return_line),
-                                              .many = true };
-
-static const struct directive directives[] = {
-    { "return", CTX_SERVER | CTX_LOCATION, 1, 2, &return_type,
-      offsetof(struct return_settings, line), NULL, NONE,
-      "answer with a status, a text or a redirect", 0, NULL },
-    {},
-};
-
-static enum verdict answer(struct exchange *x, const void *settings)
-{
-    const struct return_line *line = &((const struct return_settings *)settings)->line;
+    const struct answer_line *line = s->what;
     unsigned status = (unsigned)line->status;
+    struct exchange *x = run->x;
 
-    if (status == 0)
-        return NEXT;
-    decided(x, DECIDED_RETURN, ANSWER, line->place, NULL);
+    decided(x, DECIDED_RETURN, ANSWER, s->place, NULL);
     if (trace_of(x) != NULL)
         trace_why(x, "%u %.*s", status, (int)line->text.text.len,
                   line->text.text.len > 0 ? line->text.text.at : "");
     x->response.status = (uint16_t)status; /* the text may ask for it */
     if (is_redirect(status))
-        return exchange_redirect(x, status, template_value(x, &line->text));
+        return script_redirect(run, "return", status, template_value(x, &line->text));
     if (status >= 400 && !line->text.is_set)
-        return exchange_refuse(x, status, NULL);
-    return exchange_answer(x, status, core_type_of(x->core, x->request.uri),
-                           template_value(x, &line->text));
+        return script_end(run, exchange_refuse(x, status, NULL));
+    return script_end(run, exchange_answer(x, status, core_type_of(x->core, x->request.uri),
+                                           template_value(x, &line->text)));
 }
 
-static const struct hook hooks[] = {
-    { .phase = PHASE_SERVER_REWRITE, .run = answer },
-    { .phase = PHASE_REWRITE, .run = answer },
-    {},
-};
+static bool refuse_code(struct conf_call *call)
+{
+    return conf_refuse(call, 1, "invalid return code \"%s\"",
+                       arena_cstr(conf_arena(call), conf_word(call, 1)));
+}
 
-const struct module return_module = {
-    .name = "return",
-    .directives = directives,
-    .hooks = hooks,
-    .settings_size = sizeof(struct return_settings),
-};
+static bool set_return(struct conf_call *call, void *field)
+{
+    struct answer_line *line = arena_zalloc(conf_arena(call), sizeof(*line));
+    struct span first = conf_word(call, 1);
+    bool has_text = conf_count(call) > 2, has_code = conf_read_number(first, 999, &line->status);
+
+    if (has_code && line->status < 200) /* no final answer has such a status */
+        return refuse_code(call);
+    if (!has_code && (has_text || !script_is_url(first)))
+        return refuse_code(call);
+    if (!has_code)
+        line->status = 302;
+    if ((!has_code || has_text) && !template_compile(call, has_code ? 2 : 1, &line->text))
+        return false;
+    return script_add(call, field, take_return, line);
+}
+
+const struct conf_type return_line = { .set = set_return,
+                                       .size = sizeof(struct conf_list),
+                                       .many = true };

@@ -110,7 +110,7 @@ static const struct directive directives[] = {
       "send small pieces at once; that of a listener's default server counts", 0, NULL },
     { "tcp_nopush", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE,
       "a head always leaves together with what follows", 0, &conf_flag },
-    { "sendfile", ANYWHERE, 1, 1, &conf_flag, FIELD(tcp.sendfile), "off", WHOLE,
+    { "sendfile", ANYWHERE | CTX_IF, 1, 1, &conf_flag, FIELD(tcp.sendfile), "off", WHOLE,
       "let the kernel send files", 0, NULL },
     { "lingering_time", ANYWHERE, 1, 1, &conf_time, FIELD(lingering_time), "30s", WHOLE,
       "how long the rest of a refused request is read at most", 0, NULL },

@@ -9,6 +9,7 @@
 struct declared {
     struct variable row; /* its name in lower case; `get` is given us as argument */
     struct place used;   /* first, while nobody has declared it */
+    bool (*stand_in)(struct exchange *x, const struct declared *d, struct span *ret);
     uint32_t slot;
     bool is_declared;
 };
@@ -23,11 +24,23 @@ static const struct declared *declared_of(struct span argument)
 static bool get_declared(struct exchange *x, struct span arg, struct span *ret)
 {
     const struct span *values = exchange_note(x, &values_key);
+    const struct declared *d = declared_of(arg);
 
-    if (values == NULL || values[declared_of(arg)->slot].at == NULL)
-        return false;
-    *ret = values[declared_of(arg)->slot];
+    if (values == NULL || values[d->slot].at == NULL)
+        return d->stand_in != NULL && d->stand_in(x, d, ret);
+    *ret = values[d->slot];
     return true;
+}
+
+const char *declared_name(const struct declared *d)
+{
+    return d->row.name;
+}
+
+void declared_stand_in(struct declared *d,
+                       bool (*get)(struct exchange *x, const struct declared *d, struct span *ret))
+{
+    d->stand_in = get;
 }
 
 void declared_set(struct exchange *x, const struct declared *d, struct span value)

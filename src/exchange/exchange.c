@@ -53,8 +53,22 @@ static void fetch_head(struct exchange *x)
         exchange_fail(x);
 }
 
-/* Decides and fetches the answer's head; once more for each internal redirect (index, later
- * error_page, X-Accel-Redirect ...). Afterwards `x->source` is set and its head is in
+static enum phase phase_after(enum restart restart)
+{
+    switch (restart) {
+    case RESTART_NOT:
+    case RESTART_SERVER:
+        return PHASE_SERVER_REWRITE;
+    case RESTART_LOCATION:
+        return PHASE_FIND;
+    case RESTART_NAMED:
+        return PHASE_REWRITE;
+    }
+    abort();
+}
+
+/* Decides and fetches the answer's head; once more for each internal redirect (index, rewrite,
+ * later error_page, X-Accel-Redirect ...). Afterwards `x->source` is set and its head is in
  * `x->response`, or `x->source` is NULL and nobody is left to be answered. */
 static void settle(struct exchange *x)
 {
@@ -70,12 +84,15 @@ static void settle(struct exchange *x)
         phases_run(x, first);
         if (!x->redirected && x->source != NULL)
             fetch_head(x);
-        first = x->redirected == RESTART_NAMED ? PHASE_REWRITE : PHASE_SERVER_REWRITE;
+        first = phase_after(x->redirected);
     } while (x->redirected && redirects++ < MOST_REDIRECTS);
 
     if (x->redirected) {
         x->redirected = RESTART_NOT;
-        exchange_refuse(x, 500, "rewrite or internal redirection cycle");
+        exchange_log(x, LEVEL_ERROR, 0,
+                     "rewrite or internal redirection cycle while processing \"%.*s\"",
+                     (int)x->request.uri.len, x->request.uri.at);
+        exchange_refuse(x, 500, NULL);
     }
 }
 

@@ -26,15 +26,20 @@ enum method {
     METHOD_LOCK
 };
 
+/* Whether the path begins with the name of the location, which `alias` and the URI part of
+ * proxy_pass replace: not once `rewrite ... break` has made it. */
+enum path_use { PATH_IN_LOCATION, PATH_ALONE };
+
 struct request {
     struct span method;
     enum method method_id;
     struct span line;   /* as it came, for $request */
     struct span target; /* raw, for $request_uri; of an absolute-form the part from the path on */
     struct span uri;    /* $uri: decoded, normalised; changes with internal redirects */
-    struct span args;   /* raw, without `?` */
+    struct span args;   /* raw, without `?`; `at` is NULL: there never were any */
     struct span
         raw_path; /* the path as it came, while `uri` still is what was asked for; else empty */
+    enum path_use path_use;
     struct span authority; /* the host as asked: absolute-form's, else Host, as sent with port */
     struct span host;      /* lower case, without port; empty: none */
     uint16_t port;         /* in Host or the target; 0: none */
@@ -82,8 +87,9 @@ struct note {
 /* Start the phases again. */
 enum restart {
     RESTART_NOT,
-    RESTART_SEARCH, /* with the search for a location */
-    RESTART_NAMED   /* in a location that is known */
+    RESTART_SERVER,   /* with the server's rewrites */
+    RESTART_LOCATION, /* with the search for a location */
+    RESTART_NAMED     /* in a location that is known */
 };
 
 struct exchange {
@@ -149,6 +155,10 @@ enum verdict exchange_redirect(struct exchange *x, unsigned status, struct span 
 /* Phases start again with this path (normalised) and args: index, error_page ... The method
  * stays. */
 enum verdict exchange_restart(struct exchange *x, struct span uri, struct span args);
+/* The path and args from now on, both of x's arena: by a rewrite. */
+void exchange_rewrite(struct exchange *x, struct span uri, struct span args);
+/* Phases start again with the search for a location. */
+enum verdict exchange_search(struct exchange *x);
 /* The same in `location @name` of the server; path and args stay. False: there is none. */
 bool exchange_restart_named(struct exchange *x, struct span name);
 /* The path is not what the client asked for: an internal redirect led here. */

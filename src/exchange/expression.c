@@ -73,6 +73,19 @@ bool expression_has_groups(const struct expression *e)
     return pattern_group_count(e->pattern) > 0;
 }
 
+struct span expression_text(const struct expression *e)
+{
+    return e->text;
+}
+
+void expression_forget(struct exchange *x)
+{
+    struct span *groups = exchange_note(x, &groups_key);
+
+    if (groups != NULL)
+        memset(groups, 0, GROUPS * sizeof(*groups));
+}
+
 /* A group lives as long as the exchange, its subject perhaps not: the groups get a copy of it. */
 static void keep_groups(struct exchange *x, const struct expression *e, struct span subject,
                         struct pattern_groups *found)

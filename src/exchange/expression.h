@@ -14,11 +14,14 @@ struct expression;
 const struct expression *expression_new(struct conf_call *call, unsigned word, struct span text,
                                         bool caseless);
 bool expression_has_groups(const struct expression *e);
+struct span expression_text(const struct expression *e); /* as written; ended by a zero */
 
 /* `subject` lives as long as the exchange. PATTERN_LIMIT is said in the error log: what remains is
  * to answer 500. */
 enum pattern_verdict expression_match(struct exchange *x, const struct expression *e,
                                       struct span subject);
+/* `$1` to `$9` are unset; named groups stay. */
+void expression_forget(struct exchange *x);
 /* Where there is no request yet: keeps nothing, says nothing. */
 enum pattern_verdict expression_test(struct worker *w, const struct expression *e,
                                      struct span subject);

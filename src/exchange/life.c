@@ -125,14 +125,31 @@ bool exchange_may_dial(void *arg, const struct address *candidate)
     return true;
 }
 
-enum verdict exchange_restart(struct exchange *x, struct span uri, struct span args)
+static void restart(struct exchange *x, enum restart from, const struct conf_block *block)
 {
     exchange_source(x, NULL);
+    x->redirected = from;
+    exchange_enter(x, block);
+}
+
+void exchange_rewrite(struct exchange *x, struct span uri, struct span args)
+{
     x->request.uri = uri;
     x->request.args = args;
     x->request.raw_path = (struct span){ NULL, 0 };
-    x->redirected = RESTART_SEARCH;
-    exchange_enter(x, x->server);
+}
+
+enum verdict exchange_search(struct exchange *x)
+{
+    restart(x, RESTART_LOCATION, x->server);
+    return NEXT;
+}
+
+enum verdict exchange_restart(struct exchange *x, struct span uri, struct span args)
+{
+    exchange_rewrite(x, uri, args);
+    x->request.path_use = PATH_IN_LOCATION;
+    restart(x, RESTART_SERVER, x->server);
     return NEXT;
 }
 
@@ -143,10 +160,8 @@ bool exchange_restart_named(struct exchange *x, struct span name)
     for (uint32_t i = 0; i < x->generation->named.len; i++) {
         if (all[i].server != x->server || !span_same(all[i].name, name))
             continue;
-        exchange_source(x, NULL);
         x->request.raw_path = (struct span){ NULL, 0 };
-        x->redirected = RESTART_NAMED;
-        exchange_enter(x, all[i].block);
+        restart(x, RESTART_NAMED, all[i].block);
         decided(x, DECIDED_LOCATION, NEXT, all[i].block->place, all[i].block->label.at);
         return true;
     }
@@ -175,14 +190,25 @@ void decided(struct exchange *x, enum decided what, enum verdict verdict, struct
 const char *decided_name(enum decided what)
 {
     static const char *const names[DECIDED_WHATS] = {
-        [DECIDED_LISTENER] = "listener",   [DECIDED_SERVER] = "server",
-        [DECIDED_LOCATION] = "location",   [DECIDED_RETURN] = "return",
-        [DECIDED_RULE] = "rule",           [DECIDED_FLOOR] = "floor",
-        [DECIDED_LIMIT] = "limit",         [DECIDED_INDEX] = "index",
-        [DECIDED_UPSTREAM] = "upstream",   [DECIDED_PEER] = "peer",
-        [DECIDED_RETRY] = "retry",         [DECIDED_SOURCE] = "source",
-        [DECIDED_TARGET] = "target",       [DECIDED_ADDRESS] = "address",
-        [DECIDED_ANONYMITY] = "anonymity", [DECIDED_FILTER] = "filter",
+        [DECIDED_LISTENER] = "listener",
+        [DECIDED_SERVER] = "server",
+        [DECIDED_LOCATION] = "location",
+        [DECIDED_REWRITE] = "rewrite",
+        [DECIDED_IF] = "if",
+        [DECIDED_BREAK] = "break",
+        [DECIDED_RETURN] = "return",
+        [DECIDED_RULE] = "rule",
+        [DECIDED_FLOOR] = "floor",
+        [DECIDED_LIMIT] = "limit",
+        [DECIDED_INDEX] = "index",
+        [DECIDED_UPSTREAM] = "upstream",
+        [DECIDED_PEER] = "peer",
+        [DECIDED_RETRY] = "retry",
+        [DECIDED_SOURCE] = "source",
+        [DECIDED_TARGET] = "target",
+        [DECIDED_ADDRESS] = "address",
+        [DECIDED_ANONYMITY] = "anonymity",
+        [DECIDED_FILTER] = "filter",
         [DECIDED_ANSWER] = "answer",
     };
 

@@ -8,9 +8,9 @@ enum phase {
     PHASE_ACCEPT,         /* a connection came, nothing was read */
     PHASE_HELLO,          /* its ClientHello was read */
     PHASE_POST_READ,      /* the head was read: what was asked for, and of which server */
-    PHASE_SERVER_REWRITE, /* `return`, later `rewrite`, of the server */
+    PHASE_SERVER_REWRITE, /* the server's `rewrite`, `if`, `set`, `return` */
     PHASE_FIND,           /* the location */
-    PHASE_REWRITE,        /* `return` of the location */
+    PHASE_REWRITE,        /* the location's */
     PHASE_PREACCESS,      /* limits */
     PHASE_ACCESS,         /* may it pass? the forward face's rules */
     PHASE_PRECONTENT,     /* what changes the request before it goes on */

@@ -75,7 +75,7 @@ GETTER(request_uri)
 GETTER(args)
 {
     UNUSED_ARG;
-    return give(x->request.args, ret) && ret->len > 0;
+    return give(x->request.args, ret);
 }
 
 GETTER(is_args)

@@ -5,6 +5,7 @@
 #include "exchange/declared.h"
 #include "exchange/exchange.h"
 #include "exchange/expression.h"
+#include "proto/uri.h"
 
 enum { LONGEST_VALUE = 64 * 1024 };
 
@@ -85,6 +86,16 @@ bool variable_value(struct exchange *x, struct span name, struct span *ret)
 static bool is_name_byte(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+bool variable_is_name(struct span name)
+{
+    size_t len = 0;
+
+    while (len < name.len && is_name_byte(name.at[len]))
+        len++;
+    return len == name.len && len > 0 && len <= LONGEST_NAME &&
+           !(len == 1 && name.at[0] >= '0' && name.at[0] <= '9');
 }
 
 /* `text` stands behind a `$`. Takes the name off it. */
@@ -206,6 +217,24 @@ void template_add(struct exchange *x, const struct template *t, struct buf *out)
     for (uint32_t i = 0; i < t->count; i++)
         if (part_value(x, &t->parts[i], &value))
             buf_add(out, value);
+}
+
+void template_add_escaped(struct exchange *x, const struct template *t, struct buf *out)
+{
+    struct span value;
+
+    if (t->count == 0)
+        buf_add(out, t->text);
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct template_part *p = &t->parts[i];
+
+        if (!part_value(x, p, &value))
+            continue;
+        if (p->variable == &expression_group)
+            uri_escape(value, ESCAPE_ARGS, out);
+        else
+            buf_add(out, value);
+    }
 }
 
 struct span template_value(struct exchange *x, const struct template *t)

@@ -31,6 +31,8 @@ static inline bool template_is_literal(const struct template *t)
 }
 /* Appends the value. Unset variables give nothing. */
 void template_add(struct exchange *x, const struct template *t, struct buf *out);
+/* The same; what `$1` to `$9` give is escaped for a query. */
+void template_add_escaped(struct exchange *x, const struct template *t, struct buf *out);
 /* The value as a span: of the template, of a variable, or made in x's arena. */
 struct span template_value(struct exchange *x, const struct template *t);
 /* Piece by piece, for logs: literals as they are, each value through `print` (with `set` false:
@@ -46,5 +48,6 @@ bool variable_value(struct exchange *x, struct span name, struct span *ret);
 struct generation;
 bool variable_exists(const struct generation *g, struct span name);
 bool variable_is_ours(const struct generation *g, struct span name); /* not the configuration's */
+bool variable_is_name(struct span name); /* letters, digits, `_`; not one of `$0` to `$9` */
 
 #endif

@@ -57,8 +57,8 @@ static const struct conf_type index_type = { .set = set_index,
 enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION };
 
 static const struct directive directives[] = {
-    { "root", ANYWHERE, 1, 1, &root_type, offsetof(struct file_settings, root), "html", WHOLE,
-      "the folder of static files", 0, NULL },
+    { "root", ANYWHERE | CTX_IF, 1, 1, &root_type, offsetof(struct file_settings, root), "html",
+      WHOLE, "the folder of static files", 0, NULL },
     { "index", ANYWHERE, 1, ANY_ARGS, &index_type, offsetof(struct file_settings, index),
       "index.html", WHOLE, "files that answer for a folder", 0, NULL },
     {},
@@ -324,7 +324,19 @@ static bool get_document_root(struct exchange *x, struct span arg, struct span *
     return true;
 }
 
+static bool get_request_filename(struct exchange *x, struct span arg, struct span *ret)
+{
+    struct span root;
+
+    if (!get_document_root(x, arg, &root))
+        return false;
+    *ret = joined(x, root, x->request.uri);
+    return true;
+}
+
 static const struct variable variables[] = {
+    { "request_filename", NO_FAMILY, get_request_filename,
+      "the path of the file that the request names" },
     { "document_root", NO_FAMILY, get_document_root, "the folder that `root` names" },
     {},
 };

@@ -8,6 +8,7 @@
 
 #include "exchange/body.h"
 #include "exchange/core.h"
+#include "proto/byte_class.h"
 #include "proto/uri.h"
 
 enum { MOST_NOMINATED = 64 };
@@ -36,19 +37,46 @@ static bool is_ours(enum field_id id)
 
 /* --- the request line ----------------------------------------------------------------------- */
 
+/* They may come from a configuration: what would end the target is escaped (INJ-04). */
 static void add_args(const struct exchange *x, struct buf *out)
 {
-    if (x->request.args.len == 0)
-        return;
-    buf_add_byte(out, '?');
-    buf_add(out, x->request.args);
+    struct span rest = x->request.args;
+
+    if (rest.len > 0)
+        buf_add_byte(out, '?');
+    while (rest.len > 0) {
+        size_t plain = byte_run(rest, BYTE_TARGET);
+
+        buf_add(out, span_first(rest, plain));
+        rest = span_from(rest, plain);
+        uri_escape(span_first(rest, 1), ESCAPE_ARGS, out);
+        rest = span_from(rest, 1);
+    }
+}
+
+static bool is_escaped(const struct exchange *x)
+{
+    return x->request.raw_path.len == 0 ||
+           span_find(x->request.raw_path, '%') < x->request.raw_path.len;
+}
+
+/* `set $args` has not changed them: the target ends in them. */
+static bool has_its_args(const struct exchange *x)
+{
+    struct span asked = span_from(x->request.target, x->request.raw_path.len + 1),
+                args = x->request.args;
+
+    return args.at == NULL || (args.len > 0 && span_same(asked, args));
 }
 
 /* What was asked, byte for byte, as long as nothing has changed it. */
 static void add_unchanged(const struct exchange *x, struct buf *out)
 {
-    if (x->request.raw_path.len == 0) {
-        uri_escape(x->request.uri, ESCAPE_URI, out);
+    if (x->request.raw_path.len == 0 || !has_its_args(x)) {
+        if (is_escaped(x))
+            uri_escape(x->request.uri, ESCAPE_URI, out);
+        else
+            buf_add(out, x->request.uri);
         add_args(x, out);
     } else if (span_starts(x->request.target, "/")) {
         buf_add(out, x->request.target);
@@ -63,11 +91,9 @@ static void add_replaced(const struct exchange *x, const struct proxy_target *t,
 {
     struct span rest =
         t->exact ? (struct span){ NULL, 0 } : span_from(x->request.uri, t->location.len);
-    bool decoded = x->request.raw_path.len == 0 ||
-                   span_find(x->request.raw_path, '%') < x->request.raw_path.len;
 
     buf_add(out, t->uri);
-    if (decoded)
+    if (is_escaped(x))
         uri_escape(rest, ESCAPE_URI, out);
     else
         buf_add(out, rest);
@@ -79,7 +105,7 @@ void origin_add_target(const struct origin *o, struct buf *out)
     const struct exchange *x = o->source.x;
     const struct proxy_target *t = &o->conf->target;
 
-    if (o->pick.upstream != NULL && t->uri.len > 0)
+    if (o->pick.upstream != NULL && t->uri.len > 0 && x->request.path_use == PATH_IN_LOCATION)
         add_replaced(x, t, out);
     else
         add_unchanged(x, out);

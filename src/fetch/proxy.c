@@ -52,10 +52,12 @@ static bool split_url(struct conf_call *call, struct span url, struct proxy_targ
 /* The URI part replaces the path of the location; where that is no path, there can be none. */
 static bool note_location(struct conf_call *call, struct proxy_target *t)
 {
+    bool in_if = call->block->context == CTX_IF;
     struct location_line line = {};
 
-    location_line_read(call->block->node, &line); /* what is wrong there is said there */
-    if (line.kind == LOCATION_EXPRESSION || line.kind == LOCATION_NAMED)
+    if (!in_if)
+        location_line_read(call->block->node, &line); /* what is wrong there is said there */
+    if (in_if || line.kind == LOCATION_EXPRESSION || line.kind == LOCATION_NAMED)
         return t->uri.len == 0 ||
                conf_refuse(call, 1,
                            "\"proxy_pass\" cannot have URI part in location given by regular "
@@ -210,7 +212,7 @@ static const struct conf_type size_type = { .set = set_proxy_size,
 #define FIELD(name) offsetof(struct proxy_settings, name)
 
 static const struct directive directives[] = {
-    { "proxy_pass", CTX_LOCATION, 1, 1, &pass_type, FIELD(target), NULL, INTO_IF,
+    { "proxy_pass", CTX_LOCATION | CTX_IF, 1, 1, &pass_type, FIELD(target), NULL, INTO_IF,
       "pass requests on to this upstream", 0, NULL },
     { "proxy_set_header", ANYWHERE, 2, 2, &header_line, FIELD(set_headers), NULL, WHOLE,
       "a header field of requests that are passed on", 0, NULL },

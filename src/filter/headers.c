@@ -42,7 +42,7 @@ static const struct conf_type header_line = { .set = set_header,
                                               .many = true };
 
 static const struct directive directives[] = {
-    { "add_header", CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD, 2, 3, &header_line,
+    { "add_header", CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_IF | CTX_FORWARD, 2, 3, &header_line,
       offsetof(struct headers_settings, add), NULL, WHOLE, "a header field of answers", 0, NULL },
     {},
 };

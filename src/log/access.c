@@ -226,8 +226,8 @@ static const struct conf_type access_line = { .set = set_access_log,
 static const struct directive directives[] = {
     { "log_format", CTX_HTTP | CTX_FORWARD, 2, ANY_ARGS, &format_line,
       offsetof(struct log_settings, formats), NULL, WHOLE, "a named format of log lines", 0, NULL },
-    { "access_log", CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD, 1, ANY_ARGS, &access_line,
-      offsetof(struct log_settings, access), "logs/access.log combined", WHOLE,
+    { "access_log", CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_IF | CTX_FORWARD, 1, ANY_ARGS,
+      &access_line, offsetof(struct log_settings, access), "logs/access.log combined", WHOLE,
       "where each exchange is logged", 0, NULL },
     {},
 };

@@ -13,7 +13,7 @@ MODULE(access)   /* allow, deny: by the client's address */
 MODULE(forward)  /* the forward face: what was asked for, and the rules */
 MODULE(server)   /* server, server_name */
 MODULE(location) /* location */
-MODULE(return)  /* return */
+MODULE(rewrite)  /* rewrite, set, if, break, return: in the order in which they stand */
 MODULE(ssl)      /* TLS towards clients */
 
 MODULE(upstream)    /* groups of servers */

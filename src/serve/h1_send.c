@@ -111,17 +111,18 @@ static void add_coding(struct h1 *h, bool keep, struct buf *out)
                  (unsigned long long)x->core->keepalive_header);
 }
 
-/* One gate for every byte of a head: a control byte in a value is our fault or an attack
- * (INJ-01). */
-static bool fields_are_clean(const struct exchange *x)
+/* One gate for every byte of a head: a control byte in a value is our fault or an attack (INJ-01).
+ * What is not to be sent; `at` is NULL: nothing. */
+static struct span find_unclean(const struct exchange *x)
 {
     const struct fields *f = &x->response.fields;
 
     for (unsigned i = 0; i < f->count; i++)
-        if (f->at[i].origin != FROM_UPSTREAM &&
-            (!is_token(f->at[i].name) || !is_field_value(f->at[i].value)))
-            return false;
-    return is_field_value(x->response.reason);
+        if (f->at[i].origin != FROM_UPSTREAM && !is_token(f->at[i].name))
+            return span_of("a field's name");
+        else if (f->at[i].origin != FROM_UPSTREAM && !is_field_value(f->at[i].value))
+            return f->at[i].name;
+    return is_field_value(x->response.reason) ? (struct span){ NULL, 0 } : span_of("the reason");
 }
 
 enum io h1_send_head(struct client *c)
@@ -133,8 +134,10 @@ enum io h1_send_head(struct client *c)
 
     if (h->marks.dead)
         return IO_FAILED;
-    if (!fields_are_clean(x)) {
-        exchange_log(x, LEVEL_ERROR, 0, "a header with a control byte was not sent");
+    struct span unclean = find_unclean(x);
+    if (unclean.at != NULL) {
+        exchange_log(x, LEVEL_ERROR, 0, "a header with a control byte was not sent: %.*s",
+                     (int)unclean.len, unclean.at);
         exchange_refuse(x, 500, NULL);
         f = &x->response.fields;
     }

@@ -49,7 +49,7 @@ static bool take_path(struct exchange *x, const struct target *t, const char **r
 
     r->raw_path = t->path;
     r->escaped = t->escaped;
-    r->args = t->args;
+    r->args = t->args.len > 0 ? t->args : (struct span){ NULL, 0 };
     if (path_is_normal(t->path, x->core->merge_slashes)) {
         r->uri = t->path;
         return true;

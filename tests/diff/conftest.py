@@ -1,6 +1,7 @@
 """One pair of proxies for each setup, started at its first use."""
 import pytest
 
+import cases_rewrite  # noqa: F401, adds its setups
 from cases import SETUPS
 from pair import Pair, make_files
 from support.room import room_close, room_open

@@ -14,6 +14,9 @@ PACKED = "`Cache-Control: no-transform`"
 RANGES = {"field accept-ranges": "`Accept-Ranges` of a body that `sub_filter` changed"}
 CHUNKS = {"access log": "`$body_bytes_sent` of chunks"}  # cut where each one's buffers end
 
+BARE = "A rewritten path without `/` in front"
+CHANGED = ("field content-length", "body", "seen by the origin", "access log")
+
 INTENDED = {
     "gzip-answer-no-transform": {a: PACKED for a in ("field content-length", "field transfer-encoding", "field vary",
                                                      "field content-encoding", "access log")},
@@ -60,4 +63,14 @@ INTENDED = {
     "upstream-http-0.9": NO_HEAD,
     "upstream-status-3": NO_HEAD,
     "upstream-length-and-chunked": FRAMING,
+    "rewrite-differs-/bare/x": BARE,
+    "rewrite-differs-/bare/none/x": BARE,
+    "rewrite-differs-/bare-proxied/x": BARE,
+    "rewrite-differs-/percent/": {"field location": "A `%` that is no escape, in a redirect by `rewrite`"},
+    "rewrite-differs-/space/": {a: "Space or control byte in args by `set $args` or `rewrite`" for a in CHANGED},
+    "rewrite-differs-/same//x?a=1": {a: "`set $args` to what they were" for a in CHANGED},
+    "rewrite-differs-long": "What `set` or `rewrite` makes, beyond 64 KiB",
+    "rewrite-redirects-/none/": {"field location": "An empty Location"},
+    "rewrite-redirects-/relative/": {"field location": "An empty Location"},
+    "rewrite-conditions-/file?p=dir/../file.txt": {"body": "Path of a file test"},
 }

@@ -24,7 +24,7 @@ def make_files(root):
         "notype/x.zzz": "zzz\n", ".hidden": "hidden\n", "\u00e9.txt": "e\n", "UP.HTML": "up\n",
         "x.tar.gz": "gz\n", "a+b.txt": "plus\n",
         "long.html": "".join(f"<p>line {i} of a long page\n" for i in range(4000)), "long.txt": "text " * 100,
-        "twenty.html": "x" * 20, "nineteen.html": "x" * 19,
+        "twenty.html": "x" * 20, "nineteen.html": "x" * 19, "run.sh": "#!/bin/sh\n",
     }.items():
         (root / name).write_text(text)
     (root / "link.txt").symlink_to("file.txt")
@@ -34,6 +34,7 @@ def make_files(root):
         if not path.is_symlink():
             os.utime(path, (MTIME, MTIME))
     (root / "secret.txt").chmod(0)
+    (root / "run.sh").chmod(0o755)
 
 
 def _bad(address):
