@@ -12,7 +12,7 @@ extern const struct conf_type conf_time;   /* uint64_t milliseconds; no unit is 
 extern const struct conf_type conf_seconds; /* uint64_t milliseconds; with `y M`, no `ms` */
 extern const struct conf_type conf_text;    /* struct span */
 extern const struct conf_type conf_path;    /* struct placed_path: made absolute by the prefix */
-/* struct placed_path: conf_path, then up to three levels of folders below it, which are only read */
+/* struct placed_path: conf_path, then up to three levels of folders below it: only checked */
 extern const struct conf_type conf_temp_path;
 extern const struct conf_type conf_choice; /* unsigned; extra: conf_names, a NULL name ends them */
 extern const struct conf_type
