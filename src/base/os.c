@@ -11,12 +11,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int os_open_beneath(int root, const char *path, int flags)
+static int open_how(int root, const char *path, int flags, uint64_t resolve)
 {
-    struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_BENEATH };
+    struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = resolve };
     long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 
     return fd < 0 ? -errno : (int)fd;
+}
+
+int os_open_beneath(int root, const char *path, int flags)
+{
+    return open_how(root, path, flags, RESOLVE_BENEATH);
+}
+
+int os_open_without_links(int root, const char *path, int flags)
+{
+    return open_how(root, path, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 int os_open_in(int root, const char *path, int flags)

@@ -11,6 +11,8 @@
 /* Opens `path` under `root` so that nothing in it, no `..` and no symbolic link, leads out of there
  * (openat2, RESOLVE_BENEATH). Where the kernel lacks the call: -ENOSYS. */
 int os_open_beneath(int root, const char *path, int flags);
+/* The same, and no symbolic link is followed: -ELOOP. */
+int os_open_without_links(int root, const char *path, int flags);
 /* Like os_open_beneath, but absolute symbolic links and `..` may lead anywhere: NGINX's meaning of
  * a root. */
 int os_open_in(int root, const char *path, int flags);

@@ -2,7 +2,7 @@
 #include "decide/return.h"
 
 #include "conf/types.h"
-#include "exchange/core.h"
+#include "exchange/carried.h"
 #include "exchange/exchange.h"
 #include "exchange/template.h"
 
@@ -65,8 +65,7 @@ static enum verdict answer(struct exchange *x, const void *settings)
         return exchange_redirect(x, status, template_value(x, &line->text));
     if (status >= 400 && !line->text.is_set)
         return exchange_refuse(x, status, NULL);
-    return exchange_answer(x, status, core_type_of(x->core, x->request.uri),
-                           template_value(x, &line->text));
+    return exchange_answer(x, status, exchange_type(x), template_value(x, &line->text));
 }
 
 static const struct hook hooks[] = {

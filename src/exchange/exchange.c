@@ -7,6 +7,8 @@
 #include "exchange/exchange.h"
 
 #include "exchange/body.h"
+#include "exchange/carried.h"
+#include "exchange/page.h"
 
 #include <stdlib.h>
 
@@ -49,43 +51,73 @@ static void fetch_head(struct exchange *x)
         exchange_fail(x);
 }
 
-/* Decides and fetches the answer's head; once more for each internal redirect (index, later
- * error_page, X-Accel-Redirect ...). Afterwards `x->source` is set and its head is in
- * `x->response`, or `x->source` is NULL and nobody is left to be answered. */
-static void settle(struct exchange *x)
-{
-    enum phase first = PHASE_POST_READ;
-    unsigned redirects = 0;
-
-    if (x->response.status != 0) { /* the head was malformed, and its reader has said so */
-        exchange_refuse(x, x->response.status, NULL);
-        return;
-    }
-    do {
-        x->redirected = RESTART_NOT;
-        phases_run(x, first);
-        if (!x->redirected && x->source != NULL)
-            fetch_head(x);
-        first = x->redirected == RESTART_NAMED ? PHASE_REWRITE : PHASE_SERVER_REWRITE;
-    } while (x->redirected && redirects++ < MOST_REDIRECTS);
-
-    if (x->redirected) {
-        x->redirected = RESTART_NOT;
-        exchange_refuse(x, 500, "rewrite or internal redirection cycle");
-    }
-}
-
-/* Each filter that wants this answer becomes the source of the next. */
+/* Each filter that wants this answer becomes the source of the next. One that refuses it may have
+ * led to an error page. */
 static void filters_wrap(struct exchange *x)
 {
     const struct generation *g = x->generation;
 
-    for (unsigned i = 0; i < g->index.filter_count; i++) {
+    for (unsigned i = 0; i < g->index.filter_count && !x->redirected; i++) {
         const struct filter *filter = g->modules[g->index.filters[i]]->filter;
         const void *settings = settings_in(x->block, g->index.filters[i]);
 
         if (filter->wants(x, settings) && filter->wrap != NULL)
             x->source = filter->wrap(x, settings, x->source);
+    }
+}
+
+/* An error page has the status of its error, and so neither date nor ranges. */
+static void give_status(struct exchange *x)
+{
+    struct response *r = &x->response;
+
+    if (r->given == 0)
+        return;
+    r->status = r->given;
+    r->reason = (struct span){ NULL, 0 };
+    if (r->status == 200)
+        return;
+    r->accept_ranges = false;
+    if (r->last_modified >= 0)
+        fields_remove(&r->fields, FIELD_LAST_MODIFIED);
+    r->last_modified = -1;
+}
+
+/* One round: decides, fetches the answer's head, lets the filters have it. */
+static void answer(struct exchange *x, enum phase first)
+{
+    phases_run(x, first);
+    if (!x->redirected && x->source != NULL)
+        fetch_head(x);
+    if (x->redirected || x->source == NULL || x->source->ops->takeover != NULL)
+        return;
+    give_status(x);
+    carried_apply(x);
+    filters_wrap(x);
+}
+
+/* Once more for each internal redirect (index, error_page, X-Accel-Redirect ...). Afterwards
+ * `x->source` is set and its head is in `x->response`, or `x->source` is NULL and nobody is left to
+ * be answered. */
+static void settle(struct exchange *x)
+{
+    unsigned redirects = 0;
+
+    if (x->response.status != 0) /* the head was malformed, and its reader has said so */
+        exchange_refuse(x, x->response.status, NULL);
+    else
+        answer(x, PHASE_POST_READ);
+    while (x->redirected && redirects++ < MOST_REDIRECTS) {
+        enum phase first = x->redirected == RESTART_NAMED ? PHASE_REWRITE : PHASE_SERVER_REWRITE;
+
+        x->redirected = RESTART_NOT;
+        answer(x, first);
+    }
+    if (x->redirected) {
+        x->redirected = RESTART_NOT;
+        x->keep_alive = false;
+        exchange_log(x, LEVEL_ERROR, 0, "rewrite or internal redirection cycle");
+        page_error(x, 500);
     }
 }
 
@@ -138,7 +170,6 @@ enum after exchange_run(struct exchange *x)
         exchange_end(x, IO_FAILED);
         return AFTER_CLOSE;
     }
-    filters_wrap(x);
     io = relay(x);
 
     enum after after = io == IO_OK && x->keep_alive ? AFTER_KEEP : AFTER_CLOSE;

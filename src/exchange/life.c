@@ -1,8 +1,10 @@
 /* How an exchange comes into being, keeps notes, changes its source, and says what it decided. */
 #include "base/charged.h"
+#include "exchange/body.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
 #include "exchange/log_context.h"
+#include "proto/uri.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,15 +115,62 @@ bool exchange_may_dial(void *arg, const struct address *candidate)
     return true;
 }
 
+/* The source is asked by its fault what to tell its peer's counters: it goes first. */
+static void give_up_answer(struct exchange *x)
+{
+    struct response *r = &x->response;
+
+    exchange_source(x, NULL);
+    x->fault = FAULT_NONE;
+    r->given = 0;
+    r->reason = (struct span){ NULL, 0 };
+    r->fields.count = 0;
+    r->accept_ranges = r->own_location = false;
+    r->length = LENGTH_UNKNOWN;
+    r->last_modified = -1;
+}
+
 enum verdict exchange_restart(struct exchange *x, struct span uri, struct span args)
 {
-    exchange_source(x, NULL);
+    give_up_answer(x);
     x->request.uri = uri;
     x->request.args = args;
     x->request.raw_path = (struct span){ NULL, 0 };
     x->redirected = RESTART_SEARCH;
     exchange_enter(x, x->server);
     return NEXT;
+}
+
+bool exchange_restart_at(struct exchange *x, struct span where)
+{
+    struct span path = where, args = { NULL, 0 };
+
+    span_cut(where, '?', &path, &args);
+    if (path_has_dots(path))
+        return false;
+    exchange_restart(x, path, args);
+    return true;
+}
+
+bool exchange_restart_as_get(struct exchange *x, struct span where)
+{
+    if (!exchange_restart_at(x, where))
+        return false;
+    if (x->request.method_id != METHOD_HEAD) {
+        x->request.method_id = METHOD_GET;
+        x->request.method = span_of("GET");
+    }
+    exchange_forget_body(x);
+    return true;
+}
+
+void exchange_forget_body(struct exchange *x)
+{
+    if (x->body != NULL)
+        body_done(x->body);
+    x->body = NULL;
+    x->request.framing = BODY_NONE;
+    x->request.length = 0;
 }
 
 bool exchange_restart_named(struct exchange *x, struct span name)
@@ -131,8 +180,7 @@ bool exchange_restart_named(struct exchange *x, struct span name)
     for (uint32_t i = 0; i < x->generation->named.len; i++) {
         if (all[i].server != x->server || !span_same(all[i].name, name))
             continue;
-        exchange_source(x, NULL);
-        x->request.raw_path = (struct span){ NULL, 0 };
+        give_up_answer(x);
         x->redirected = RESTART_NAMED;
         exchange_enter(x, all[i].block);
         return true;

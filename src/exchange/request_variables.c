@@ -428,10 +428,21 @@ GETTER(request_id)
 }
 
 static const char *const whats[DECIDED_WHATS] = {
-    [DECIDED_LISTENER] = "listener", [DECIDED_SERVER] = "server", [DECIDED_LOCATION] = "location",
-    [DECIDED_RETURN] = "return",     [DECIDED_RULE] = "rule",     [DECIDED_FLOOR] = "floor",
-    [DECIDED_LIMIT] = "limit",       [DECIDED_INDEX] = "index",   [DECIDED_UPSTREAM] = "upstream",
-    [DECIDED_PEER] = "peer",         [DECIDED_RETRY] = "retry",   [DECIDED_SOURCE] = "source",
+    [DECIDED_LISTENER] = "listener",
+    [DECIDED_SERVER] = "server",
+    [DECIDED_LOCATION] = "location",
+    [DECIDED_RETURN] = "return",
+    [DECIDED_RULE] = "rule",
+    [DECIDED_FLOOR] = "floor",
+    [DECIDED_LIMIT] = "limit",
+    [DECIDED_INDEX] = "index",
+    [DECIDED_TRY_FILES] = "try_files",
+    [DECIDED_ERROR_PAGE] = "error_page",
+    [DECIDED_ACCEL] = "x_accel_redirect",
+    [DECIDED_UPSTREAM] = "upstream",
+    [DECIDED_PEER] = "peer",
+    [DECIDED_RETRY] = "retry",
+    [DECIDED_SOURCE] = "source",
 };
 
 static void add_decision(const struct exchange *x, const struct decision *d, struct buf *out)

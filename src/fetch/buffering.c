@@ -9,6 +9,8 @@
  */
 #include "fetch/buffering.h"
 
+#include "fetch/accel.h"
+
 #include "base/link.h"
 #include "exchange/exchange.h"
 #include "fetch/proxy.h"
@@ -172,7 +174,8 @@ static bool wants(struct exchange *x, const void *settings)
 {
     const struct proxy_settings *own = settings;
 
-    return x->source->ops->ready != NULL && !response_has_no_body(x) && own->switches.buffering;
+    return x->source->ops->ready != NULL && !response_has_no_body(x) &&
+           accel_buffers(x, own, own->switches.buffering);
 }
 
 static struct source *wrap(struct exchange *x, const void *settings, struct source *inner)

@@ -263,6 +263,11 @@ static const struct source_ops origin_ops = {
     .head = origin_head, .read = origin_read, .ready = origin_ready, .close = origin_close
 };
 
+bool origin_is(const struct source *s)
+{
+    return s != NULL && s->ops == &origin_ops;
+}
+
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
                           struct upstream *group)
 {

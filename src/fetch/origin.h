@@ -52,6 +52,8 @@ enum origin_state { ORIGIN_ASKING, ORIGIN_BODY, ORIGIN_UPGRADED, ORIGIN_DONE };
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
                           struct upstream *group);
 
+bool origin_is(const struct source *s); /* an origin, and not switched to another protocol */
+
 /* origin_connect.c: a connection for the next attempt, in o->conn. Not IO_OK: x->fault; IO_FAILED
  * with `ret_next` true: another peer may be asked. */
 enum io origin_connect(struct origin *o, bool *ret_next);

@@ -7,6 +7,8 @@ MODULE(core)     /* settings that several rooms ask for: stands first */
 MODULE(main)     /* user, pid, error_log ...: the process */
 MODULE(resolver) /* name servers */
 
+MODULE(error_page) /* error_page: what errors look like */
+
 MODULE(listen)   /* listen: joins the lines of all blocks */
 MODULE(access)   /* allow, deny: by the client's address */
 MODULE(forward)  /* the forward face: what was asked for, and the rules */
@@ -20,7 +22,9 @@ MODULE(anonymity)   /* what the forward face tells of its clients */
 MODULE(connect)     /* CONNECT */
 MODULE(proxy)       /* proxy_*, the origins of the forward face, buffering */
 MODULE(attempts)    /* $upstream_* */
-MODULE(file)        /* root, index: static files */
+MODULE(try_files)   /* try_files: the first that exists */
+MODULE(file)        /* root, alias, index: static files */
+MODULE(autoindex)   /* folders as lists */
 MODULE(conditional) /* 304, 412 */
 MODULE(headers)     /* add_header */
 MODULE(gzip)        /* gzip, gzip_*: answers compressed */

@@ -2,6 +2,7 @@
  * writer that refuses control bytes (7.13). The head is held back until the first part or a
  * flush. */
 #include "exchange/core.h"
+#include "exchange/page.h"
 #include "serve/h1.h"
 
 enum { DISCARD_MOST = 64 * 1024, MOST_PIECES = 5 };
@@ -135,7 +136,8 @@ enum io h1_send_head(struct client *c)
         return IO_FAILED;
     if (!fields_are_clean(x)) {
         exchange_log(x, LEVEL_ERROR, 0, "a header with a control byte was not sent");
-        exchange_refuse(x, 500, NULL);
+        x->keep_alive = false;
+        page_error(x, 500); /* it is too late for another one */
         f = &x->response.fields;
     }
     if (x->response.status == 204)
