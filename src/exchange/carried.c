@@ -34,7 +34,7 @@ void carried_add(struct exchange *x, const struct field *f)
     }
     if (f->id == FIELD_ACCEPT_RANGES)
         fields_remove(&c->fields, f->id);
-    fields_add(&c->fields, arena_copy(&x->arena, f->name), value, f->origin);
+    fields_add(&c->fields, arena_copy(&x->arena, f->name), value, (enum field_origin)f->origin);
 }
 
 void carried_apply(struct exchange *x)
@@ -45,15 +45,19 @@ void carried_apply(struct exchange *x)
 
     if (c == NULL)
         return;
+    bool moved = fields_find(&own, FIELD_LOCATION) != NULL;
     fields_init(all, &x->arena, NULL, 0);
     for (unsigned i = 0; i < c->fields.count; i++) {
         const struct field *f = &c->fields.at[i];
 
-        if (f->id != FIELD_ACCEPT_RANGES || (!is_error && !x->response.accept_ranges))
-            fields_add(all, f->name, f->value, f->origin);
+        if ((f->id == FIELD_ACCEPT_RANGES && (is_error || x->response.accept_ranges)) ||
+            (f->id == FIELD_LOCATION && moved))
+            continue;
+        fields_add(all, f->name, f->value, (enum field_origin)f->origin);
+        x->response.own_location = x->response.own_location || f->id == FIELD_LOCATION;
     }
     for (unsigned i = 0; i < own.count; i++)
-        fields_add(all, own.at[i].name, own.at[i].value, own.at[i].origin);
+        fields_add(all, own.at[i].name, own.at[i].value, (enum field_origin)own.at[i].origin);
 }
 
 struct span exchange_type(struct exchange *x)

@@ -7,7 +7,7 @@
  * WWW-Authenticate of a 401 that was replaced, Set-Cookie beside X-Accel-Redirect ... */
 
 /* Copies the field: the source that it came from is about to go. Content-Type and Accept-Ranges are
- * kept once, all others are added. */
+ * kept once, all others are added; a Location is one of ours. */
 void carried_add(struct exchange *x, const struct field *f);
 /* Puts them in front of the fields of the answer that is sent. */
 void carried_apply(struct exchange *x);

@@ -183,9 +183,11 @@ bool error_page_answers(struct exchange *x, unsigned status)
     struct span where = template_value(x, &page->where);
     uint16_t given = status_to_show(page, status);
 
+    bool moves = page->shown == SHOWN_NUMBER && is_redirect(given);
+
     decided(x, DECIDED_ERROR_PAGE, NEXT, page->place, page->written);
     if (!span_starts(where, "/") && !span_starts(where, "@")) {
-        page_redirect(x, is_redirect(given) ? given : 302, where);
+        page_redirect(x, moves ? given : 302, where);
         return true;
     }
     forget_broken_body(x, status);

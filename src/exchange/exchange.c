@@ -96,6 +96,19 @@ static void answer(struct exchange *x, enum phase first)
     filters_wrap(x);
 }
 
+/* The reader of the head has said what is wrong with it. There may be an error page, perhaps of an
+ * upstream: nothing of such a message goes there. */
+static void refuse_malformed(struct exchange *x)
+{
+    exchange_refuse(x, x->response.status, NULL);
+    if (!x->redirected)
+        return;
+    x->request.fields.count = 0;
+    exchange_become_get(x);
+    if (x->request.uri.len == 0)
+        x->request.uri = x->request.raw_path = span_of("/");
+}
+
 /* Once more for each internal redirect (index, error_page, X-Accel-Redirect ...). Afterwards
  * `x->source` is set and its head is in `x->response`, or `x->source` is NULL and nobody is left to
  * be answered. */
@@ -103,8 +116,8 @@ static void settle(struct exchange *x)
 {
     unsigned redirects = 0;
 
-    if (x->response.status != 0) /* the head was malformed, and its reader has said so */
-        exchange_refuse(x, x->response.status, NULL);
+    if (x->response.status != 0)
+        refuse_malformed(x);
     else
         answer(x, PHASE_POST_READ);
     while (x->redirected && redirects++ < MOST_REDIRECTS) {
@@ -115,7 +128,6 @@ static void settle(struct exchange *x)
     }
     if (x->redirected) {
         x->redirected = RESTART_NOT;
-        x->keep_alive = false;
         exchange_log(x, LEVEL_ERROR, 0, "rewrite or internal redirection cycle");
         page_error(x, 500);
     }

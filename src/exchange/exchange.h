@@ -152,6 +152,8 @@ bool exchange_restart_as_get(struct exchange *x, struct span where);
 bool exchange_restart_named(struct exchange *x, struct span name);
 /* From now on the request has no body: what was read of it is dropped. */
 void exchange_forget_body(struct exchange *x);
+/* The same, and the method is GET; HEAD stays. */
+void exchange_become_get(struct exchange *x);
 /* The path is not what the client asked for: an internal redirect led here. */
 static inline bool exchange_is_internal(const struct exchange *x)
 {

@@ -152,25 +152,29 @@ bool exchange_restart_at(struct exchange *x, struct span where)
     return true;
 }
 
-bool exchange_restart_as_get(struct exchange *x, struct span where)
-{
-    if (!exchange_restart_at(x, where))
-        return false;
-    if (x->request.method_id != METHOD_HEAD) {
-        x->request.method_id = METHOD_GET;
-        x->request.method = span_of("GET");
-    }
-    exchange_forget_body(x);
-    return true;
-}
-
 void exchange_forget_body(struct exchange *x)
 {
     if (x->body != NULL)
         body_done(x->body);
     x->body = NULL;
     x->request.framing = BODY_NONE;
-    x->request.length = 0;
+}
+
+void exchange_become_get(struct exchange *x)
+{
+    if (x->request.method_id != METHOD_HEAD) {
+        x->request.method_id = METHOD_GET;
+        x->request.method = span_of("GET");
+    }
+    exchange_forget_body(x);
+}
+
+bool exchange_restart_as_get(struct exchange *x, struct span where)
+{
+    if (!exchange_restart_at(x, where))
+        return false;
+    exchange_become_get(x);
+    return true;
 }
 
 bool exchange_restart_named(struct exchange *x, struct span name)

@@ -199,6 +199,8 @@ void page_error(struct exchange *x, unsigned status)
 {
     struct buf body;
 
+    if (closes(status))
+        x->keep_alive = false;
     if (status_reason(shown_status(status))[0] == '\0') { /* a code that nobody knows has no page */
         start_response(x, status);
         set_page(x, (struct span){ "", 0 });
@@ -226,7 +228,7 @@ enum verdict exchange_refuse(struct exchange *x, unsigned status, const char *wh
     if (why != NULL)
         exchange_log(x, status >= 500 && status != 501 && status != 505 ? LEVEL_ERROR : LEVEL_INFO,
                      0, "%s", why);
-    if (closes(status))
+    if (closes(status)) /* whatever is sent in place of its page */
         x->keep_alive = false;
     if (status == 499 || status == 408 || status == 444) { /* nobody is left to be told */
         x->response.status = (uint16_t)status;
@@ -303,7 +305,6 @@ enum verdict page_redirect(struct exchange *x, unsigned status, struct span loca
 {
     if (!is_field_value(location)) {
         exchange_log(x, LEVEL_ERROR, 0, "a control byte in a Location was refused");
-        x->keep_alive = false;
         page_error(x, 500);
         return REFUSE;
     }
@@ -321,6 +322,8 @@ static bool is_replaced(struct exchange *x, unsigned status, struct span locatio
         return false;
     if (x->redirected && location.len > 0)
         carried_add(x, &kept);
+    else if (location.len > 0 && fields_find(&x->response.fields, FIELD_LOCATION) == NULL)
+        response_add(x, "Location", location);
     return true;
 }
 

@@ -62,6 +62,15 @@ static enum verdict intercept(struct exchange *x)
     return REFUSE;
 }
 
+static size_t decoded_length(struct span path)
+{
+    size_t length = path.len;
+
+    for (size_t i = 0; i < path.len; i++)
+        length -= path.at[i] == '%' ? 2 : 0;
+    return length;
+}
+
 /* Decoded once, as a request's path is; what would climb or holds a control byte leads nowhere. */
 static bool read_path(struct exchange *x, struct span where, struct span *ret)
 {
@@ -70,7 +79,8 @@ static bool read_path(struct exchange *x, struct span where, struct span *ret)
 
     bool has_args = span_cut(where, '?', &path, &args);
     buf_init(&out, LONGEST_PATH, &x->worker->budget);
-    bool good = !path_has_dots(path) && path_normalise(path, false, &out);
+    bool good = !path_has_dots(path) && path_normalise(path, false, &out) &&
+                out.len == decoded_length(path); /* else there was an encoded dot segment */
     if (has_args) {
         buf_add_byte(&out, '?');
         buf_add(&out, args);

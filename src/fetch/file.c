@@ -263,12 +263,12 @@ static enum verdict no_index(struct exchange *x, const struct file_settings *own
 /* 1: the phases start again; 0: it is not there; else -errno. */
 static int try_name(struct exchange *x, const struct file_settings *own, struct span name)
 {
-    struct span path = joined(x, x->request.uri, name);
-    int fd = file_open(x, own, path, O_PATH);
+    struct span folder = root_tail(x, &own->root, x->request.uri);
+    int fd = root_open(x, &own->root, &own->links, joined(x, folder, name), O_PATH);
 
     if (fd >= 0) {
         close(fd);
-        exchange_restart(x, path, x->request.args);
+        exchange_restart(x, joined(x, x->request.uri, name), x->request.args);
         return 1;
     }
     return fd == -EACCES || fd == -ELOOP ? fd : 0;

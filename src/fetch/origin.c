@@ -278,6 +278,7 @@ enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
     buf_init(&o->head, conf->buffer_size + BLOCK_SIZE, &x->worker->budget);
     if (group != NULL)
         pick_begin(&o->pick, group, x);
+    attempts_ask_anew(x);
     exchange_source(x, &o->source);
     return ANSWER;
 }

@@ -136,7 +136,6 @@ enum io h1_send_head(struct client *c)
         return IO_FAILED;
     if (!fields_are_clean(x)) {
         exchange_log(x, LEVEL_ERROR, 0, "a header with a control byte was not sent");
-        x->keep_alive = false;
         page_error(x, 500); /* it is too late for another one */
         f = &x->response.fields;
     }

@@ -766,3 +766,5 @@ get(logged, "upstream-second", "/second/x")
 add(logged, "bad-request", b"GET / HTTP/1.1\r\n\r\n", "GET")
 add(logged, "bad-line", b"NONSENSE\r\n\r\n", "GET")
 silent(logged, "nothing", b"", lines=0)
+
+import redirect_cases  # noqa: E402,F401  it adds its own
