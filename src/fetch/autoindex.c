@@ -71,7 +71,7 @@ struct autoindex {
     struct buf places;            /* uint32_t: where each begins */
     size_t next;                  /* place */
     struct buf out;
-    bool given, begun; /* a part; an entry */
+    uint64_t parts, entries; /* written so far */
     bool over;
 };
 
@@ -187,8 +187,8 @@ static bool add_entry(struct autoindex *a)
     if (name == NULL)
         return false;
     if (look(dirfd(a->folder), name, &entry)) {
-        listing_add(&a->style, &entry, !a->begun, &a->out);
-        a->begun = true;
+        listing_add(&a->style, &entry, a->entries == 0, &a->out);
+        a->entries++;
     }
     return true;
 }
@@ -201,9 +201,8 @@ static enum io autoindex_read(struct source *s, struct part *ret)
 
     if (a->over)
         return IO_EOF;
-    if (a->given)
+    if (a->parts++ > 0)
         buf_clear(&a->out);
-    a->given = true;
     while (count < ENTRIES_A_PART && add_entry(a))
         count++;
     a->over = count < ENTRIES_A_PART;

@@ -271,8 +271,11 @@ bool origin_is(const struct source *s)
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
                           struct upstream *group)
 {
-    struct origin *o = arena_zalloc(&x->arena, sizeof(*o));
+    struct origin *o;
 
+    if (origin_body_is_gone(x)) /* an error page led here; half a body is a lie */
+        return exchange_refuse(x, 502, "the body of the request has gone to another upstream");
+    o = arena_zalloc(&x->arena, sizeof(*o));
     o->source = (struct source){ &origin_ops, x };
     o->conf = conf;
     buf_init(&o->head, conf->buffer_size + BLOCK_SIZE, &x->worker->budget);

@@ -75,6 +75,8 @@ enum io origin_switched(struct origin *o, const struct h1_response *head);
 bool origin_write_head(struct origin *o);
 /* origin_upload.c: sends head and body; a long body is still on its way when it returns. */
 enum io origin_send(struct origin *o);
+/* The request's body went to an origin as it came: there is none for another one. */
+bool origin_body_is_gone(const struct exchange *x);
 /* origin_response.c: reads and judges the head; fills x->response. */
 enum io origin_read_head(struct origin *o);
 /* Status, time and fields of the answer in x->response, before fields are taken out. */
