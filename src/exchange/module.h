@@ -46,6 +46,7 @@ enum filter_slot {
     SLOT_BUFFERING,   /* proxy_buffering */
     SLOT_CONDITIONAL, /* 304, 412 */
     SLOT_HEADERS,     /* add_header, expires */
+    SLOT_SUB,         /* sub_filter */
     SLOT_GZIP,
     SLOT_RANGE,
     FILTER_SLOTS

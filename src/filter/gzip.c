@@ -8,6 +8,7 @@
 
 #include "conf/types.h"
 #include "exchange/exchange.h"
+#include "filter/changed_body.h"
 #include "filter/gzip_stream.h"
 #include "filter/media_types.h"
 #include "proto/date.h"
@@ -194,35 +195,11 @@ static bool wants(struct exchange *x, const void *settings)
     return client_fits(x, own);
 }
 
-/* Other bytes, the same meaning (RFC 9110 8.8.1); what is no tag goes. */
-static void weaken_etag(struct exchange *x)
-{
-    struct fields *fields = &x->response.fields;
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < fields->count; i++) {
-        struct field f = fields->at[i];
-
-        if (f.id == FIELD_ETAG && span_starts(f.value, "\"")) {
-            char *weak = arena_alloc(&x->arena, f.value.len + 2);
-
-            memcpy(weak, "W/", 2);
-            memcpy(weak + 2, f.value.at, f.value.len);
-            f.value = (struct span){ weak, f.value.len + 2 };
-        }
-        if (f.id != FIELD_ETAG || span_starts(f.value, "W/"))
-            fields->at[kept++] = f;
-    }
-    fields->count = kept;
-}
-
 static void change_head(struct exchange *x)
 {
     response_add(x, "Content-Encoding", span_of("gzip"));
-    weaken_etag(x);
-    x->response.length = LENGTH_UNKNOWN;
-    x->response.accept_ranges = false;
-    fields_remove(&x->response.fields, FIELD_ACCEPT_RANGES);
+    response_weaken_etag(x);
+    response_forget_length(x);
 }
 
 /* Without memory for it the answer leaves as it is. HEAD is told what GET would be. */

@@ -6,13 +6,13 @@
  *     FLUSHING                                            so events arrive one by one
  *
  * A stream takes 268 KiB of zlib's at most, less for short answers, and a block for what comes out;
- * all of it is charged to the worker. A piece of a file is read here: the kernel cannot compress
- * it. Owns the inner source. */
+ * all of it is charged to the worker. Owns the inner source. */
 #include "filter/gzip_stream.h"
 
 #include "base/charged.h"
 #include "base/link.h"
 #include "exchange/exchange.h"
+#include "filter/input.h"
 
 #include <zlib.h>
 
@@ -24,11 +24,9 @@ enum gzip_state { GZIP_RUNNING, GZIP_FLUSHING, GZIP_FINISHING, GZIP_ENDED };
 
 struct gzip_stream {
     struct source source;
-    struct source *inner; /* owned */
+    struct input input; /* owned */
     z_stream zlib;
-    struct block *out;  /* owned: what a part of ours lies in */
-    struct block *file; /* owned: what was read of a piece of a file; NULL: none was needed */
-    struct part part;   /* of the inner source: what is left of it */
+    struct block *out; /* owned: what a part of ours lies in */
     enum gzip_state state;
     bool holds;    /* zlib has bytes that no flush has pushed out */
     size_t turn;   /* bytes since others could run */
@@ -90,62 +88,24 @@ static bool begin(struct gzip_stream *g, unsigned level, uint64_t length)
 
 /* --- input ---------------------------------------------------------------------------------- */
 
-static void give_to_zlib(struct gzip_stream *g, struct span bytes)
-{
-    g->zlib.next_in = (unsigned char *)bytes.at;
-    g->zlib.avail_in = (unsigned)bytes.len;
-}
-
-static enum io take_file(struct gzip_stream *g)
-{
-    struct span bytes;
-    enum io io = source_read_file(g->source.x, &g->part, &g->file, &bytes);
-
-    if (io != IO_OK)
-        return io;
-    g->part.offset += bytes.len;
-    g->part.length -= bytes.len;
-    give_to_zlib(g, bytes);
-    return IO_OK;
-}
-
-static void take_memory(struct gzip_stream *g)
-{
-    struct span bytes = span_first(g->part.bytes, AT_ONCE);
-
-    give_to_zlib(g, bytes);
-    g->part.bytes = span_from(g->part.bytes, bytes.len);
-}
-
-static bool inner_waits(const struct gzip_stream *g)
-{
-    return g->inner->ops->ready != NULL && !g->inner->ops->ready(g->inner);
-}
-
 /* Bytes for zlib, or another state. */
 static enum io take_input(struct gzip_stream *g)
 {
-    if (part_length(&g->part) == 0) {
-        if (g->part.last) {
-            g->state = GZIP_FINISHING;
-            return IO_OK;
-        }
-        if (g->holds && inner_waits(g)) {
-            g->state = GZIP_FLUSHING;
-            return IO_OK;
-        }
-        enum io io = g->inner->ops->read(g->inner, &g->part);
-        if (io == IO_EOF) {
-            g->part = (struct part){ .last = true };
-            g->state = GZIP_FINISHING;
-            return IO_OK;
-        }
-        if (io != IO_OK)
-            return io;
+    struct span bytes;
+
+    if (g->holds && !input_ready(&g->input)) {
+        g->state = GZIP_FLUSHING;
+        return IO_OK;
     }
-    if (g->part.kind == PART_FILE)
-        return take_file(g);
-    take_memory(g);
+    enum io io = input_read(&g->input, AT_ONCE, &bytes);
+    if (io == IO_EOF) {
+        g->state = GZIP_FINISHING;
+        return IO_OK;
+    }
+    if (io != IO_OK)
+        return io;
+    g->zlib.next_in = (unsigned char *)bytes.at;
+    g->zlib.avail_in = (unsigned)bytes.len;
     return IO_OK;
 }
 
@@ -232,8 +192,7 @@ static bool gzip_ready(const struct source *s)
 {
     const struct gzip_stream *g = stream_of(s);
 
-    return g->state != GZIP_RUNNING || g->zlib.avail_in > 0 || part_length(&g->part) > 0 ||
-           g->part.last || g->holds || !inner_waits(g);
+    return g->state != GZIP_RUNNING || g->zlib.avail_in > 0 || g->holds || input_ready(&g->input);
 }
 
 static enum io gzip_head(struct source *s)
@@ -248,8 +207,7 @@ static void gzip_close(struct source *s)
 
     deflateEnd(&g->zlib);
     block_unref(g->out);
-    block_unref(g->file);
-    g->inner->ops->close(g->inner);
+    input_close(&g->input);
 }
 
 static const struct source_ops gzip_ops = {
@@ -262,7 +220,7 @@ struct source *gzip_stream_new(struct exchange *x, struct source *inner, unsigne
     struct gzip_stream *g = arena_zalloc(&x->arena, sizeof(*g));
 
     g->source = (struct source){ &gzip_ops, x };
-    g->inner = inner;
+    input_init(&g->input, inner);
     g->out = block_get(&x->worker->loop->blocks);
     if (g->out == NULL || !begin(g, level, length)) {
         block_unref(g->out);

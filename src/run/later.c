@@ -33,9 +33,8 @@ const char *const later_directives[] = {
     "real_ip_recursive", "referer_hash_bucket_size", "secure_link", "secure_link_md5",
     "secure_link_secret", "set_real_ip_from", "slice", "slow_start", "source_charset",
     "split_clients", "ssi", "ssi_types", "state", "status_zone", "sticky", "stub_status",
-    "sub_filter", "sub_filter_last_modified", "sub_filter_once", "sub_filter_types", "tunnel_pass",
-    "userid", "userid_domain", "userid_expires", "userid_name", "userid_path", "valid_referers",
-    "xslt_stylesheet", "zone", "zstd", "zstd_comp_level", "zstd_types",
+    "tunnel_pass", "userid", "userid_domain", "userid_expires", "userid_name", "userid_path",
+    "valid_referers", "xslt_stylesheet", "zone", "zstd", "zstd_comp_level", "zstd_types",
     /* upstreams */
     "fastcgi_buffers", "fastcgi_cache", "fastcgi_hide_header", "fastcgi_index", "fastcgi_param",
     "fastcgi_pass", "fastcgi_read_timeout", "fastcgi_split_path_info", "grpc_pass",

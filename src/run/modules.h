@@ -27,6 +27,7 @@ MODULE(file)        /* root, alias, index: static files */
 MODULE(autoindex)   /* folders as lists */
 MODULE(conditional) /* 304, 412 */
 MODULE(headers)     /* add_header */
+MODULE(sub_filter)  /* sub_filter: texts of answers replaced */
 MODULE(gzip)        /* gzip, gzip_*: answers compressed */
 MODULE(range)       /* 206, 416 */
 

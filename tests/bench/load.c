@@ -1,15 +1,15 @@
 /* A load generator: N keep-alive connections, each asks, waits for the whole answer, asks again.
  *
- *     load PORT CONNECTIONS REQUESTS [-t SECONDS] [-p PATH] [-H HOST] [-n COUNT] [-c HOST:PORT] [-i]
+ *     load PORT CONNECTIONS REQUESTS [-t SECONDS] [-p PATH] [-H HOST] [-n COUNT] [-c TUNNEL] [-i]
  *
  * Ends after so many answers, or after SECONDS (60), whichever comes first. Prints one line:
  *
  *     requests 100000 errors 0 seconds 1.234 rate 81037 p50_us 610 p99_us 1130
  *
- * `%` in PATH and HOST is 0 to COUNT - 1, one after the other. -c: each connection first asks for a
- * tunnel to HOST:PORT (CONNECT), and all else goes through it. -i: asks each connection once, one
- * after the other (with -c only for the tunnel), prints `idle`, and holds them until its standard
- * input ends.
+ * `%` in PATH and HOST is 0 to COUNT - 1, one after the other. -c HOST:PORT: each connection first
+ * asks for a tunnel to there (CONNECT), and all else goes through it. -i: asks on each connection
+ * once, one after the other (with -c only for the tunnel), prints `idle`, and holds them until its
+ * standard input ends.
  *
  * An answer must be 200 and have a Content-Length. An error costs its connection, which is made
  * anew; 1000 errors end the run. */
@@ -84,8 +84,8 @@ static void open_tunnel(const struct load *l, int fd)
     char text[1024];
     size_t len = 0;
 
-    len = (size_t)snprintf(text, sizeof(text), "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n",
-                           l->tunnel, l->tunnel);
+    len = (size_t)snprintf(text, sizeof(text), "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", l->tunnel,
+                           l->tunnel);
     give_up_if(send(fd, text, len, MSG_NOSIGNAL) != (ssize_t)len, "CONNECT");
     for (len = 0; len < 4 || memcmp(text + len - 4, "\r\n\r\n", 4) != 0; len++)
         give_up_if(len == sizeof(text) || recv(fd, text + len, 1, 0) != 1, "CONNECT");

@@ -767,4 +767,58 @@ add(logged, "bad-request", b"GET / HTTP/1.1\r\n\r\n", "GET")
 add(logged, "bad-line", b"NONSENSE\r\n\r\n", "GET")
 silent(logged, "nothing", b"", lines=0)
 
+# sub_filter: texts replaced, and what becomes of the head
+
+SUB_BODY = b"<p>One two ONE three one</p>\n<b>abcabcabd ABABAC aaa</b>\n" * 3
+SUB_ANSWERS = {
+    "html": _body(HTML, body=SUB_BODY), "no-length": _body(HTML, body=SUB_BODY, length=False),
+    "plain": _body("Content-Type: text/plain", body=SUB_BODY), "upper": _body("Content-Type: TEXT/HTML", body=SUB_BODY),
+    "charset": _body(HTML + "; charset=utf-8", body=SUB_BODY), "no-type": _body(body=SUB_BODY), "empty": _body(HTML, body=b""),
+    "404": _body(HTML, status="404 Not Found", body=SUB_BODY), "500": _body(HTML, status="500 Oh", body=SUB_BODY),
+    "validators": _body(HTML, "Last-Modified: Sun, 13 Sep 2020 12:26:40 GMT", 'ETag: "a"', body=SUB_BODY),
+    "etag-weak": _body(HTML, 'ETag: W/"a"', body=SUB_BODY), "ranges": _body(HTML, "Accept-Ranges: bytes", body=SUB_BODY),
+    "one-text": _body(HTML, body=b"one"), "all-text": _body(HTML, body=b"oneOneONE" * 50),
+}
+BAD.update({f"/sub-{name}": answer for name, answer in SUB_ANSWERS.items()})
+SUB_LINES = {
+    "once": "sub_filter one 1;", "all": "sub_filter one 1; sub_filter_once off;", "nothing": "sub_filter one ''; sub_filter_once off;",
+    "two": "sub_filter one 1; sub_filter two 2;", "order": "sub_filter o X; sub_filter one Y; sub_filter_once off;",
+    "overlap": "sub_filter abcabd X; sub_filter_once off;", "overlap-two": "sub_filter abab X; sub_filter ababac Y; sub_filter abac Z; sub_filter_once off;",
+    "prefixes": "sub_filter a 1; sub_filter aa 2; sub_filter aaa 3;", "longer-first": "sub_filter aaa 3; sub_filter aa 2; sub_filter a 1;",
+    "longer-first-all": "sub_filter aaa 3; sub_filter aa 2; sub_filter a 1; sub_filter_once off;",
+    "variables": "sub_filter one '$request_method $arg_x'; sub_filter $arg_x found;", "unset": "sub_filter $arg_none x;",
+    "twice": "sub_filter one 1; sub_filter one 2;", "case": "sub_filter ONE 1; sub_filter_once off;", "missing": "sub_filter zzz 1;",
+    "types": "sub_filter one 1; sub_filter_types text/plain;", "all-types": "sub_filter one 1; sub_filter_types *;",
+    "keep": "sub_filter one 1; sub_filter_last_modified on;", "gzip": "gzip on; sub_filter one 1; sub_filter_once off;",
+    "lines": "sub_filter '</p>\n<b>' '|'; sub_filter_once off;",
+}
+replaced = setup("sub", """
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+server {
+    listen @LISTEN@;
+    server_name a;
+    root @ROOT@;
+    LINES
+    location / { sub_filter one 1; sub_filter <html> '<html lang="x">'; sub_filter_types *; }
+    location /redirect { sub_filter href HREF; return 301 /x; }
+}
+""".replace("    LINES\n", "".join(
+    f"    location /{name}/ {{ {lines} proxy_pass http://@BAD@/sub-; }}\n" for name, lines in SUB_LINES.items())))
+for name in SUB_LINES:
+    for body in ("html", "no-length", "one-text", "all-text"):
+        get(replaced, f"{name}-{body}", f"/{name}/{body}?x=two")
+for name in SUB_ANSWERS:
+    get(replaced, f"answered-{name}", f"/once/{name}")
+    get(replaced, f"any-type-{name}", f"/all-types/{name}")
+    get(replaced, f"kept-{name}", f"/keep/{name}")
+for name in ("html", "plain", "ranges", "validators"):
+    get(replaced, f"head-{name}", f"/once/{name}", method="HEAD")
+    get(replaced, f"1.0-{name}", f"/once/{name}", version="1.0")
+    get(replaced, f"range-{name}", f"/once/{name}", "Range: bytes=0-9")
+    get(replaced, f"packed-{name}", f"/gzip/{name}", GZIP)
+get(replaced, "file", "/index.html")
+get(replaced, "file-unchanged", "/index.html", "If-Modified-Since: Sun, 13 Sep 2020 12:26:40 GMT")
+get(replaced, "redirect", "/redirect")
+
 import redirect_cases  # noqa: E402,F401  it adds its own

@@ -11,6 +11,8 @@ NO_HEAD = "Upstream: HTTP/0.9, no status line"
 ORDER = {"order of fields": "Order of fields"}
 
 PACKED = "`Cache-Control: no-transform`"
+RANGES = {"field accept-ranges": "`Accept-Ranges` of a body that `sub_filter` changed"}
+CHUNKS = {"access log": "`$body_bytes_sent` of chunks"}  # cut where each one's buffers end
 
 GIVEN_UP = "Fields of an answer that was given up"
 BODY_OF_PAGE = "Request body after `error_page`"
@@ -52,6 +54,11 @@ INTENDED = {
                                                      "field content-encoding", "access log")},
     **{f"gzip-{place}-{name}": ORDER for place in ("answer", *(f"proxied-{v}" for v in PROXIED))
        for name in ("modified", "validators")},
+    **{f"sub-{case}": RANGES for case in ("answered-ranges", "any-type-ranges", "kept-ranges", "head-ranges", "1.0-ranges",
+                                          "range-ranges")},
+    **{f"sub-{case}": CHUNKS for case in ("two-all-text", "overlap-html", "overlap-no-length", "overlap-two-all-text",
+                                          "variables-all-text", "lines-html", "lines-no-length", "lines-all-text")},
+    "sub-kept-validators": ORDER,
     "names-bad-host-.a": HOST,
     "names-bad-host-[::1": HOST,
     "locations-target-/exact#y": FRAGMENT,

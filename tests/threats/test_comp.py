@@ -1,5 +1,6 @@
 """COMP: what may be compressed, and for whom. COMP-09 and COMP-12 stand in tests/e2e/test_gzip.py, COMP-11 in
-tests/unit/filter/test_gzip.c; rows of gunzip, gzip_static and brotli wait for them."""
+tests/unit/filter/test_gzip.c; COMP-13 is that of sub_filter; rows of gunzip, gzip_static and
+brotli wait for them."""
 import gzip
 
 import pytest
@@ -73,3 +74,22 @@ def test_comp_a_compressed_answer_has_one_framing_and_a_weak_tag(start, origin, 
     assert (r.status, r.get("ETag"), r.get("Vary")) == (200, 'W/"a"', "Accept-Encoding")
     assert r.get("Content-Length") is None and r.get("Accept-Ranges") is None and r.get("Transfer-Encoding") == "chunked"
     assert gzip.decompress(r.body) == BODY
+
+
+PIECES = [b"<p>One \xc3", b"\xa9 n", b"eed", b"le and NEE", b"DLE\xc3", b" nee", b"d</p>"]
+
+
+@pytest.mark.parametrize("pieces", [PIECES, [bytes([byte]) for byte in b"".join(PIECES)], [b"".join(PIECES)]],
+                         ids=["COMP-13-pattern-over-buffers", "COMP-13-one-byte-buffers", "COMP-13-one-buffer"])
+def test_comp_a_text_is_replaced_wherever_it_is_cut(start, origin, pieces):
+    def script(c):
+        c.read_request()
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for piece in pieces:
+            c.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+        c.send(b"0\r\n\r\n")
+    origin.script = script
+    proxy = start(SITE.format(lines="sub_filter needle pin; sub_filter_once off;", origin=origin.address))
+    with proxy.connect() as c:
+        c.send(request("GET", "/", "a"))
+        assert c.response().body == b"<p>One \xc3\xa9 pin and pin\xc3 need</p>"
