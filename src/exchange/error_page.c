@@ -114,18 +114,18 @@ static const struct directive directives[] = {
 
 /* --- the turn ------------------------------------------------------------------------------- */
 
+/* NULL: the forward face has none. */
 static const struct error_page_settings *settings_of(const struct exchange *x)
 {
+    if (exchange_is_forward(x))
+        return NULL;
     return settings_in(x->block, module_index(x->generation, &error_page_module));
 }
 
-static const struct error_page *find_page(const struct exchange *x, unsigned status)
+static const struct error_page *find_page(const struct error_page_settings *own, unsigned status)
 {
-    const struct error_page_settings *own = settings_of(x);
     const struct error_page *pages = own->pages.items;
 
-    if (exchange_is_forward(x))
-        return NULL;
     for (uint32_t i = 0; i < own->pages.len; i++)
         if (pages[i].status == status)
             return &pages[i];
@@ -134,7 +134,9 @@ static const struct error_page *find_page(const struct exchange *x, unsigned sta
 
 bool error_page_names(const struct exchange *x, unsigned status)
 {
-    return find_page(x, status) != NULL;
+    const struct error_page_settings *own = settings_of(x);
+
+    return own != NULL && find_page(own, status) != NULL;
 }
 
 /* NGINX counts the turn even if no line has the status: what follows gets plain pages. */
@@ -142,11 +144,11 @@ static const struct error_page *take_turn(struct exchange *x, unsigned status)
 {
     const struct error_page_settings *own = settings_of(x);
 
-    if (own->pages.len == 0 || exchange_note(x, &used_key) != NULL)
+    if (own == NULL || own->pages.len == 0 || exchange_note(x, &used_key) != NULL)
         return NULL;
     if (!own->recursive)
-        exchange_keep(x, &used_key, (void *)&used_key);
-    return find_page(x, status);
+        exchange_keep(x, &used_key, (void *)(uintptr_t)&used_key);
+    return find_page(own, status);
 }
 
 static bool is_redirect(unsigned status)

@@ -21,16 +21,11 @@ static const struct {
     uint64_t size;
     const char *want;
 } sizes[] = {
-    { 0, "       0\r\n" },
-    { 9999, "    9999\r\n" },
-    { 10000, "     10K\r\n" },
-    { 10751, "     10K\r\n" },
-    { 10752, "     11K\r\n" },
-    { 1048575, "   1024K\r\n" },
-    { 1048576, "      1M\r\n" },
-    { 1572863, "      1M\r\n" },
-    { 1572864, "      2M\r\n" },
-    { (uint64_t)5 << 30, "      5G\r\n" },
+    { 0, "       0\r\n" },       { 9999, "    9999\r\n" },
+    { 10000, "     10K\r\n" },   { 10751, "     10K\r\n" },
+    { 10752, "     11K\r\n" },   { 1048575, "   1024K\r\n" },
+    { 1048576, "      1M\r\n" }, { 1572863, "      1M\r\n" },
+    { 1572864, "      2M\r\n" }, { (uint64_t)5 << 30, "      5G\r\n" },
 };
 
 static void sizes_are_rounded_as_in_nginx(void **state)
@@ -50,9 +45,10 @@ static void sizes_are_rounded_as_in_nginx(void **state)
 /* FILE-16: no scheme, no tag, no line end. */
 static void a_name_is_a_link_to_itself_alone(void **state)
 {
-    static const char *const names[] = { "<script>alert(1)</script>", "\"onmouseover=x",
-                                         "javascript:alert(1)",       "a\r\nSet-Cookie: x",
-                                         "%2e%2e",                    "\xff\xfe" };
+    static const char *const names[] = {
+        "<script>alert(1)</script>", "\"onmouseover=x", "javascript:alert(1)",
+        "a\r\nSet-Cookie: x",        "%2e%2e",          "\xff\xfe"
+    };
     struct listing_style style = { .format = LISTING_HTML };
     char text[4096];
 

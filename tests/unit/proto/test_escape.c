@@ -14,9 +14,9 @@ static const struct {
     { "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
       "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
     { "\xff", "\xff", "\\uFFFD" },
-    { "\xc0\xae", "\xc0\xae", "\\uFFFD\\uFFFD" },                 /* overlong */
-    { "\xed\xa0\x80", "\xed\xa0\x80", "\\uFFFD\\uFFFD\\uFFFD" },  /* a surrogate */
-    { "\xe2\x82", "\xe2\x82", "\\uFFFD\\uFFFD" },                 /* cut */
+    { "\xc0\xae", "\xc0\xae", "\\uFFFD\\uFFFD" },                /* overlong */
+    { "\xed\xa0\x80", "\xed\xa0\x80", "\\uFFFD\\uFFFD\\uFFFD" }, /* a surrogate */
+    { "\xe2\x82", "\xe2\x82", "\\uFFFD\\uFFFD" },                /* cut */
     { "\xf4\x90\x80\x80", "\xf4\x90\x80\x80", "\\uFFFD\\uFFFD\\uFFFD\\uFFFD" },
 };
 
