@@ -10,12 +10,15 @@
 struct budget {
     size_t used;
     size_t max;
+    size_t refuse_in; /* tests: the request so many from now is refused; 0: none */
 };
 
 static inline bool budget_take(struct budget *b, size_t bytes)
 {
     if (b == NULL)
         return true;
+    if (b->refuse_in > 0 && --b->refuse_in == 0)
+        return false;
     if (b->used > b->max || bytes > b->max - b->used)
         return false;
     b->used += bytes;

@@ -1,4 +1,4 @@
-/* The error log: one record, one write. Owns nothing. */
+/* The error log: one record, one write. Owns nothing; nothing waits. */
 #include "base/errlog.h"
 
 #include "base/clock.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { LONGEST_RECORD = 1600, LONGEST_TEXT = 1400 };
+enum { LONGEST_RECORD = 1600, LONGEST_TEXT = 1400, MOST_HEAD = 128 };
 
 static const char *const names[] = {
     [LEVEL_EMERG] = "emerg", [LEVEL_ALERT] = "alert", [LEVEL_CRIT] = "crit",
@@ -49,18 +49,6 @@ static size_t escape(const char *text, size_t room, char *ret_out)
     return n;
 }
 
-static void write_all(int fd, const char *record, size_t len)
-{
-    while (len > 0) {
-        ssize_t sent = write(fd, record, len);
-
-        if (sent <= 0)
-            return; /* a log that cannot be written must not stop the service */
-        record += sent;
-        len -= (size_t)sent;
-    }
-}
-
 static size_t add_error(int error, size_t room, char *ret_out)
 {
     char reason[128];
@@ -72,26 +60,112 @@ static size_t add_error(int error, size_t room, char *ret_out)
     return n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 }
 
-/* A frame of its own: log calls come from fibers, whose stacks are small. */
-__attribute__((noinline)) static void write_record(const struct errlog *log, enum level level,
-                                                   uint64_t connection, int error, const char *text)
+/* Up to the text, with it. */
+static size_t print_head(enum level level, uint64_t connection, char *ret_record)
 {
-    char record[LONGEST_RECORD], when[32], serial[32] = "";
+    char when[32], serial[32] = "";
 
     error_time_print(clock_wall_ms() / 1000, when);
     if (connection > 0)
         snprintf(serial, sizeof(serial), "*%" PRIu64 " ", connection);
-    size_t head = (size_t)snprintf(record, 128, "%s [%s] %d#%d: %s", when, names[level], getpid(),
-                                   gettid(), serial);
-    size_t n = head + escape(text, sizeof(record) - head - 160, record + head);
+    return (size_t)snprintf(ret_record, MOST_HEAD, "%s [%s] %d#%d: %s", when, names[level],
+                            getpid(), gettid(), serial);
+}
+
+/* `len` bytes, and room for one more. The record is written or lost as a whole: it is shorter than
+ * what a pipe takes at a time. */
+static int put(struct errlog_file *f, enum level level, char *record, size_t len)
+{
+    size_t written;
+
+    if (f->send != NULL)
+        return f->send(f, level, (struct span){ record, len });
+    record[len] = '\n';
+    return log_file_write(&f->to, (struct span){ record, len + 1 }, &written);
+}
+
+static void note_missing(struct errlog_file *f)
+{
+    if (f->count.lost == 0 && f->count.suppressed == 0 && f->on_missing != NULL)
+        f->on_missing(f);
+}
+
+static void put_counted(struct errlog_file *f, enum level level, char *record, size_t len)
+{
+    int failed = put(f, level, record, len);
+
+    if (failed < 0) {
+        note_missing(f);
+        f->count.lost++;
+        f->count.error = -failed;
+    }
+}
+
+static bool say(struct errlog_file *f, const char *what, uint64_t count, int error)
+{
+    char record[512];
+    size_t n = print_head(LEVEL_WARN, 0, record);
+
+    n += (size_t)snprintf(record + n, 256, "records of the error log %s: %" PRIu64, what, count);
     n += add_error(error, sizeof(record) - n - 1, record + n);
-    if (log->send != NULL)
-        log->send(log, level, (struct span){ record, n });
-    record[n++] = '\n';
-    if (log->fd >= 0 && log->send == NULL)
-        write_all(log->fd, record, n);
-    if (log->echo && level <= LEVEL_WARN && log->fd != STDERR_FILENO)
-        dprintf(STDERR_FILENO, "bifrons: [%s] %.*s", names[level], (int)(n - head), record + head);
+    return put(f, LEVEL_WARN, record, n) == 0;
+}
+
+/* A frame of its own: log calls come from fibers, whose stacks are small. */
+__attribute__((noinline)) static void say_missing(struct errlog_file *f)
+{
+    struct errlog_count *c = &f->count;
+
+    if (c->suppressed > 0 && say(f, "suppressed, since peers caused too many", c->suppressed, 0))
+        c->suppressed = 0;
+    if (c->lost > 0 && say(f, "lost", c->lost, c->error))
+        c->lost = 0;
+}
+
+bool errlog_settle(struct errlog_file *f)
+{
+    if (f->send != NULL || f->to.fd >= 0)
+        say_missing(f);
+    return f->count.suppressed == 0 && f->count.lost == 0;
+}
+
+/* Peers choose how many of their records there are. */
+static bool is_suppressed(struct errlog_file *f, uint64_t connection)
+{
+    struct errlog_count *c = &f->count;
+    int64_t second = clock_wall_ms() / 1000;
+
+    if (c->second != second) {
+        c->second = second;
+        c->of_peers = 0;
+    }
+    if (connection == 0 || c->of_peers++ < ERRLOG_MOST_OF_PEERS)
+        return false;
+    note_missing(f);
+    c->suppressed++;
+    return true;
+}
+
+static void write_to(struct errlog_file *f, enum level level, char *record, size_t len)
+{
+    struct errlog_count *c = &f->count;
+
+    if (c->lost > 0 || (c->suppressed > 0 && c->of_peers <= 1))
+        say_missing(f);
+    put_counted(f, level, record, len);
+}
+
+__attribute__((noinline)) static void write_record(const struct errlog *log, enum level level,
+                                                   uint64_t connection, int error, const char *text)
+{
+    char record[LONGEST_RECORD];
+    size_t head = print_head(level, connection, record);
+    size_t n = head + escape(text, sizeof(record) - head - 160, record + head);
+
+    n += add_error(error, sizeof(record) - n - 1, record + n);
+    for (; log != NULL; log = log->next)
+        if (level <= log->level && log->file != NULL && !is_suppressed(log->file, connection))
+            write_to(log->file, level, record, n);
 }
 
 void errlog_write(const struct errlog *log, enum level level, uint64_t connection, int error,
@@ -100,7 +174,7 @@ void errlog_write(const struct errlog *log, enum level level, uint64_t connectio
     char text[LONGEST_TEXT];
     va_list args;
 
-    if (!errlog_wants(log, level) || (log->fd < 0 && !log->echo))
+    if (!errlog_wants(log, level))
         return;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);

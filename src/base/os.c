@@ -11,22 +11,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int open_how(int root, const char *path, int flags, uint64_t resolve)
+int os_open_beneath(int root, const char *path, int flags)
 {
-    struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = resolve };
+    struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_BENEATH };
     long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 
     return fd < 0 ? -errno : (int)fd;
 }
 
-int os_open_beneath(int root, const char *path, int flags)
+int os_open_strictly(int root, const char *path, int flags, mode_t mode)
 {
-    return open_how(root, path, flags, RESOLVE_BENEATH);
-}
+    struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
+                            .mode = (flags & O_CREAT) != 0 ? mode : 0,
+                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+    long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 
-int os_open_without_links(int root, const char *path, int flags)
-{
-    return open_how(root, path, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+    return fd < 0 ? -errno : (int)fd;
 }
 
 int os_open_in(int root, const char *path, int flags)
@@ -147,4 +147,23 @@ void *os_huge_page(void)
 void os_huge_page_free(void *page)
 {
     munmap(page, OS_HUGE_PAGE);
+}
+
+int os_pipe(int ret_ends[2])
+{
+    if (pipe2(ret_ends, O_NONBLOCK | O_CLOEXEC) < 0) {
+        ret_ends[0] = ret_ends[1] = -1;
+        return -errno;
+    }
+    fcntl(ret_ends[1], F_SETPIPE_SZ, OS_PIPE_SIZE);
+    return 0;
+}
+
+void os_pipe_close(int ends[2])
+{
+    if (ends[0] < 0)
+        return;
+    close(ends[0]);
+    close(ends[1]);
+    ends[0] = ends[1] = -1;
 }

@@ -11,8 +11,9 @@
 /* Opens `path` under `root` so that nothing in it, no `..` and no symbolic link, leads out of there
  * (openat2, RESOLVE_BENEATH). Where the kernel lacks the call: -ENOSYS. */
 int os_open_beneath(int root, const char *path, int flags);
-/* The same, and no symbolic link is followed: -ELOOP. */
-int os_open_without_links(int root, const char *path, int flags);
+/* The same, and no symbolic link is followed at all; `mode` is that of a file which O_CREAT
+ * makes. */
+int os_open_strictly(int root, const char *path, int flags, mode_t mode);
 /* Like os_open_beneath, but absolute symbolic links and `..` may lead anywhere: NGINX's meaning of
  * a root. */
 int os_open_in(int root, const char *path, int flags);
@@ -22,6 +23,13 @@ int os_temp_file(const char *folder);
 int os_sealed_memory(const char *name, struct span bytes);
 /* All of a file of at most `max` bytes (-EFBIG), as heap memory that the caller frees. */
 ssize_t os_read_file(const char *path, size_t max, char **ret_data);
+
+/* A non-blocking pipe to splice through: of OS_PIPE_SIZE bytes, a third of the calls that the usual
+ * 64 KiB need, or as small as pipes are made when the user's pipe pages are used up. 0 or -errno;
+ * read end, write end. */
+enum { OS_PIPE_SIZE = 256 << 10 };
+int os_pipe(int ret_ends[2]);
+void os_pipe_close(int ends[2]); /* afterwards both are -1 */
 
 /* Zeroed memory in huge pages, where the system has them to give; NULL: refused. */
 enum { OS_HUGE_PAGE = 2 << 20 };

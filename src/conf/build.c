@@ -22,9 +22,15 @@ static int shown(struct span name) /* for %.*s */
 
 static bool is_later(const struct conf *c, struct span name)
 {
-    for (const char *const *later = c->input.later; later != NULL && *later != NULL; later++)
-        if (span_is(name, *later))
+    bool is_row = rows_find(&c->rows, name) != NO_ROW;
+
+    for (const char *const *later = c->input.later; later != NULL && *later != NULL; later++) {
+        struct span known = span_of(*later);
+
+        if (span_same(name, known) ||
+            (!is_row && span_chop(&known, '*') && span_same(span_first(name, known.len), known)))
             return true;
+    }
     return false;
 }
 

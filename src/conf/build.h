@@ -16,7 +16,7 @@ struct conf_input {
     struct span globals; /* the text of -g, or empty */
     const struct conf_module *modules;
     size_t module_count;
-    const char *const *later; /* names that NGINX knows and we do not yet; NULL ends it */
+    const char *const *later; /* names known, not supported yet; `a_*`: all that begin so */
     struct arena *arena;      /* the settings': the generation's */
     void *user;               /* for the setters */
 };

@@ -23,7 +23,7 @@ static bool add_digit(uint64_t *value, char digit, uint64_t max)
 {
     uint64_t more = (uint64_t)(digit - '0');
 
-    if (*value > max / 10 || *value * 10 > max - more)
+    if (more > max || *value > (max - more) / 10)
         return false;
     *value = *value * 10 + more;
     return true;
@@ -201,8 +201,23 @@ static bool set_text(struct conf_call *call, void *field)
 
 static bool set_path(struct conf_call *call, void *field)
 {
-    *(struct span *)field = conf_prefix_path(call, value_of(call));
+    struct placed_path *path = field;
+
+    *path = (struct placed_path){ conf_prefix_path(call, value_of(call)), conf_place(call, 0) };
     return true;
+}
+
+/* FOLDER [LEVEL [LEVEL [LEVEL]]]: how many digits the name of a folder has at each level. */
+static bool set_temp_path(struct conf_call *call, void *field)
+{
+    uint64_t left = 9, digits; /* NGINX's bound of all together */
+
+    for (unsigned i = 2; i < conf_count(call); i++) {
+        if (!conf_read_number(conf_word(call, i), left, &digits) || digits == 0)
+            return invalid(call, i);
+        left -= digits;
+    }
+    return set_path(call, field);
 }
 
 /* The name that word `word` is. NULL: refused. */
@@ -267,9 +282,29 @@ static bool set_buffers(struct conf_call *call, void *field)
     return true;
 }
 
+/* What has no effect is read all the same: a value that NGINX refuses is a mistake here too. */
+static bool is_good_value(const struct conf_call *call)
+{
+    const struct conf_type *type = call->row->extra;
+    struct directive row = *call->row;
+    struct conf_call reading = *call;
+    union {
+        bool flag;
+        uint64_t number;
+        struct conf_buffers buffers;
+        struct span text;
+    } unused;
+
+    row.extra = NULL; /* it is ours, not the type's */
+    reading.row = &row;
+    return type == NULL || type->set(&reading, &unused);
+}
+
 static bool set_nothing(struct conf_call *call, void *field)
 {
     (void)field;
+    if (!is_good_value(call))
+        return false;
     if (!bit_get(call->conf->warned, call->node->row))
         conf_warn(call, 0, "\"%s\" is accepted and has no effect", call->row->name);
     bit_set(call->conf->warned, call->node->row);
@@ -332,7 +367,9 @@ const struct conf_type conf_seconds = { .set = set_seconds,
                                         .size = sizeof(uint64_t),
                                         .print = print_time };
 const struct conf_type conf_text = { .set = set_text, .size = sizeof(struct span) };
-const struct conf_type conf_path = { .set = set_path, .size = sizeof(struct span) };
+const struct conf_type conf_path = { .set = set_path, .size = sizeof(struct placed_path) };
+const struct conf_type conf_temp_path = { .set = set_temp_path,
+                                          .size = sizeof(struct placed_path) };
 const struct conf_type conf_choice = { .set = set_choice, .size = sizeof(unsigned) };
 const struct conf_type conf_choices = { .set = set_choices,
                                         .size = sizeof(unsigned),

@@ -11,12 +11,16 @@ extern const struct conf_type conf_offset; /* uint64_t bytes: also g G */
 extern const struct conf_type conf_time;   /* uint64_t milliseconds; no unit is seconds; no `y M` */
 extern const struct conf_type conf_seconds; /* uint64_t milliseconds; with `y M`, no `ms` */
 extern const struct conf_type conf_text;    /* struct span */
-extern const struct conf_type conf_path;    /* struct span: made absolute by the prefix */
-extern const struct conf_type conf_choice;  /* unsigned; extra: conf_names, a NULL name ends them */
+extern const struct conf_type conf_path;    /* struct placed_path: made absolute by the prefix */
+/* struct placed_path: conf_path, then up to three levels of folders below it: these are read only */
+extern const struct conf_type conf_temp_path;
+extern const struct conf_type conf_choice; /* unsigned; extra: conf_names, a NULL name ends them */
 extern const struct conf_type
     conf_choices; /* unsigned: bits of each word, together; extra: as above */
 extern const struct conf_type conf_buffers; /* struct conf_buffers: number and size */
-extern const struct conf_type conf_nothing; /* no effect: warns once for each name; no field */
+/* No effect: warns once for each name; no field. extra: the type by which the value is read all the
+ * same, one that needs no extra itself, or NULL. */
+extern const struct conf_type conf_nothing;
 
 struct conf_range {
     uint64_t min, max;
@@ -25,6 +29,11 @@ struct conf_range {
 struct conf_name {
     const char *name;
     unsigned value; /* of conf_choices: a bit */
+};
+
+struct placed_path {
+    struct span path;
+    struct place place; /* of its line; line 0: a default */
 };
 
 struct conf_buffers {

@@ -9,10 +9,12 @@
 #include "base/cidr.h"
 #include "conf/call.h"
 #include "exchange/exchange.h"
+#include "exchange/trace.h"
 
 struct rule {
     struct cidr net;
     struct place place;
+    const char *text; /* as written */
     bool allow;
 };
 
@@ -32,6 +34,7 @@ static bool set_rule(struct conf_call *call, void *field)
         return conf_refuse(
             call, 1, "invalid parameter \"%s\": neither an address, nor a network, nor \"all\"",
             arena_cstr(conf_arena(call), word));
+    rule.text = arena_cstr(conf_arena(call), word);
     return conf_list_add(call, field, &rule, sizeof(rule));
 }
 
@@ -53,14 +56,28 @@ static enum verdict on_arrival(const struct arrival *a, const void *settings)
     return rule != NULL && !rule->allow ? REFUSE : NEXT;
 }
 
+static void tell_none(struct exchange *x, const struct access_settings *own)
+{
+    const struct rule *rules = own->rules.items;
+
+    trace_say(x, DECIDED_RULE, NEXT, rules[0].place, "none");
+    trace_why(x, "no \"allow\" or \"deny\" names the client: it passes");
+}
+
 static enum verdict on_access(struct exchange *x, const void *settings)
 {
-    const struct rule *rule = deciding(settings, &x->client_address);
+    const struct access_settings *own = settings;
+    const struct rule *rule = deciding(own, &x->client_address);
 
-    if (rule == NULL)
+    if (rule == NULL) {
+        if (trace_of(x) != NULL && own->rules.len > 0)
+            tell_none(x, own);
         return NEXT;
+    }
     decided(x, DECIDED_RULE, rule->allow ? PASS : REFUSE, rule->place,
             rule->allow ? "allow" : "deny");
+    if (trace_of(x) != NULL)
+        trace_why(x, "%s %s", rule->allow ? "allow" : "deny", rule->text);
     return rule->allow ? PASS : exchange_refuse(x, 403, "access forbidden by rule");
 }
 

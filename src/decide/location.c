@@ -11,6 +11,7 @@
 #include "decide/location_table.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
+#include "exchange/trace.h"
 #include "proto/uri.h"
 
 struct location_settings {
@@ -262,6 +263,7 @@ static enum verdict check_length(struct exchange *x)
         return NEXT;
     exchange_log(x, LEVEL_INFO, 0, "client intended to send too large body: %llu bytes",
                  (unsigned long long)x->request.length);
+    decided(x, DECIDED_LIMIT, REFUSE, x->block->place, "client_max_body_size");
     x->fault = FAULT_BODY_TOO_LARGE;
     return exchange_fail(x);
 }
@@ -274,13 +276,58 @@ static bool is_forbidden(const struct exchange *x)
     return own->internal && !exchange_is_internal(x);
 }
 
+static const char *way_to(const struct location *l, bool slashed)
+{
+    if (slashed)
+        return "it answers for the path without its slash";
+    switch (l->kind) {
+    case LOCATION_PREFIX:
+        return "longest prefix";
+    case LOCATION_CARET:
+        return "longest prefix, no expression is asked";
+    case LOCATION_EXACT:
+        return "equal";
+    case LOCATION_EXPRESSION:
+        return "first expression that matches";
+    case LOCATION_NAMED:
+        break;
+    }
+    return "by its name";
+}
+
+/* Nested ones are told with the block around them. */
+static void tell_way(struct exchange *x, const struct location *l, enum verdict verdict)
+{
+    const struct conf_block *around = l->block->parent;
+    const char *way = way_to(l, verdict == ANSWER);
+
+    if (verdict == REFUSE)
+        trace_why(x, "%s, but it is internal", way);
+    else if (around != NULL && around->context == CTX_LOCATION)
+        trace_why(x, "%s, inside %s", way, around->label.at);
+    else
+        trace_why(x, "%s", way);
+}
+
 static enum verdict enter(struct exchange *x, const struct location *l, enum verdict verdict)
 {
     exchange_enter(x, l->block);
     if (is_forbidden(x))
         verdict = REFUSE;
     decided(x, DECIDED_LOCATION, verdict, l->place, l->block->label.at);
+    if (trace_of(x) != NULL)
+        tell_way(x, l, verdict);
     return verdict == REFUSE ? exchange_refuse(x, 404, NULL) : verdict;
+}
+
+static void tell_none(struct exchange *x, enum verdict verdict, const char *why)
+{
+    static const struct place nowhere;
+
+    if (trace_of(x) == NULL)
+        return;
+    trace_say(x, DECIDED_LOCATION, verdict, nowhere, "none");
+    trace_why(x, "%s", why);
 }
 
 static enum verdict find_location(struct exchange *x, const void *settings)
@@ -292,6 +339,7 @@ static enum verdict find_location(struct exchange *x, const void *settings)
         return NEXT;
     switch (find_in(&search, settings)) {
     case FOUND_NOTHING:
+        tell_none(x, NEXT, "no location has the path");
         break;
     case FOUND_PREFIX:
     case FOUND_FINAL:
@@ -301,6 +349,7 @@ static enum verdict find_location(struct exchange *x, const void *settings)
         verdict = enter(x, search.at, ANSWER);
         return verdict == ANSWER ? redirect_to(x, search.at->path) : verdict;
     case FOUND_LIMIT:
+        tell_none(x, REFUSE, "an expression was given up at its limit");
         return exchange_refuse(x, 500, NULL);
     }
     return verdict == NEXT ? check_length(x) : verdict;

@@ -5,6 +5,7 @@
 #include "exchange/carried.h"
 #include "exchange/exchange.h"
 #include "exchange/template.h"
+#include "exchange/trace.h"
 
 struct return_settings {
     struct return_line {
@@ -60,6 +61,9 @@ static enum verdict answer(struct exchange *x, const void *settings)
     if (status == 0)
         return NEXT;
     decided(x, DECIDED_RETURN, ANSWER, line->place, NULL);
+    if (trace_of(x) != NULL)
+        trace_why(x, "%u %.*s", status, (int)line->text.text.len,
+                  line->text.text.len > 0 ? line->text.text.at : "");
     x->response.status = (uint16_t)status; /* the text may ask for it */
     if (is_redirect(status))
         return exchange_redirect(x, status, template_value(x, &line->text));

@@ -13,6 +13,7 @@
 #include "conf/call.h"
 #include "exchange/exchange.h"
 #include "exchange/expression.h"
+#include "exchange/trace.h"
 
 #include <unistd.h>
 
@@ -339,6 +340,64 @@ static bool init(struct generation *g, struct conf *conf, void *settings)
     return true;
 }
 
+/* --- the hook ------------------------------------------------------------------------------- */
+
+static bool fits(struct exchange *x, const struct server_name *name)
+{
+    struct span host = x->request.host, own = name->name;
+
+    switch (name->kind) {
+    case NAME_EXACT:
+        return span_same(host, own);
+    case NAME_BELOW:
+        return host.len > own.len + 1 && host.at[host.len - own.len - 1] == '.' &&
+               span_same(span_from(host, host.len - own.len), own);
+    case NAME_BEGINS:
+        return host.len > own.len + 1 && host.at[own.len] == '.' &&
+               span_same(span_first(host, own.len), own);
+    case NAME_EXPRESSION:
+        break;
+    }
+    return expression_test(x->worker, name->expression, host) == PATTERN_MATCH;
+}
+
+/* The name by which the search found the server: of the first kind that fits, the longest one, but
+ * of expressions the first. NULL: none. */
+static const struct server_name *name_found(struct exchange *x)
+{
+    const struct server_settings *own = names_of(x->generation, x->server);
+    const struct server_name *names = own->names.items, *best = NULL;
+
+    for (uint32_t i = 0; i < own->names.len; i++) {
+        bool better = best == NULL || names[i].kind < best->kind ||
+                      (names[i].kind == best->kind && names[i].kind != NAME_EXPRESSION &&
+                       names[i].name.len > best->name.len);
+
+        if (better && fits(x, &names[i]))
+            best = &names[i];
+    }
+    return best;
+}
+
+static void tell_why(struct exchange *x)
+{
+    const struct server_name *name = name_found(x);
+    bool only = x->listener->blocks.len < 2;
+
+    if (name == NULL && x->request.host.len == 0)
+        trace_why(x, "%s: no host was asked for", only ? "the only server" : "default server");
+    else if (name == NULL)
+        trace_why(x, "%s: no name is \"%.*s\"", only ? "the only server" : "default server",
+                  (int)x->request.host.len, x->request.host.at);
+    else if (name->kind == NAME_EXPRESSION)
+        trace_why(x, "regular expression ~%.*s", (int)name->name.len, name->name.at);
+    else if (name->kind == NAME_EXACT)
+        trace_why(x, "exact name");
+    else
+        trace_why(x, "wildcard %s%.*s%s", shown_as[name->kind][0], (int)name->name.len,
+                  name->name.at, shown_as[name->kind][1]);
+}
+
 static enum verdict choose_server(struct exchange *x, const void *settings)
 {
     (void)settings;
@@ -351,6 +410,10 @@ static enum verdict choose_server(struct exchange *x, const void *settings)
     exchange_enter(x, x->server);
     decided(x, DECIDED_SERVER, found != NULL ? NEXT : REFUSE, x->server->place,
             x->server->label.at);
+    if (trace_of(x) != NULL && found != NULL)
+        tell_why(x);
+    else if (trace_of(x) != NULL)
+        trace_why(x, "an expression was given up at its limit");
     return found != NULL ? NEXT : exchange_refuse(x, 500, NULL);
 }
 

@@ -2,47 +2,40 @@
  * file that has no name. Owned by the exchange. */
 #include "exchange/body.h"
 
-#include "base/os.h"
 #include "exchange/core.h"
 
-#include <errno.h>
 #include <unistd.h>
 
-static bool write_file(int file, struct span bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = write(file, bytes.at, bytes.len);
+static const struct spool_words words = { "a client request body", "" };
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        bytes = span_from(bytes, (size_t)n);
-    }
+static bool add_to_file(struct exchange *x, struct body *b, struct span bytes)
+{
+    if (spool_add(&b->spool, bytes))
+        return true;
+    x->fault = FAULT_STORAGE;
+    return false;
+}
+
+/* Moves what is in memory to the file. */
+static bool spill(struct exchange *x, struct body *b)
+{
+    if (!add_to_file(x, b, buf_view(&b->memory)))
+        return false;
+    buf_clear(&b->memory);
     return true;
 }
 
-/* Moves what is in memory to the file, which is made at first. */
-static bool spill(struct exchange *x, struct body *b)
+/* In memory while there is room; what is larger than all of it goes straight to the file. */
+static bool keep(struct exchange *x, struct body *b, struct span bytes)
 {
-    char folder[512];
-
-    if (b->file < 0) {
-        if (!span_to_cstr(x->core->client_body_temp_path, sizeof(folder), folder))
-            return false;
-        int file = os_temp_file(folder);
-        if (file < 0) {
-            exchange_log(x, LEVEL_CRIT, -file, "open() \"%s\" failed", folder);
-            return false;
-        }
-        b->file = file;
-    }
-    if (!write_file(b->file, buf_view(&b->memory))) {
-        exchange_log(x, LEVEL_CRIT, errno, "a request body could not be written to its file");
+    if (b->memory.len + bytes.len > b->memory.max && !spill(x, b))
         return false;
-    }
-    buf_clear(&b->memory);
-    return true;
+    if (bytes.len > b->memory.max)
+        return add_to_file(x, b, bytes);
+    buf_add(&b->memory, bytes);
+    if (!buf_ok(&b->memory))
+        x->fault = FAULT_PROXY_INTERNAL_ERROR;
+    return buf_ok(&b->memory);
 }
 
 static bool add(struct exchange *x, struct body *b, struct span bytes)
@@ -56,20 +49,7 @@ static bool add(struct exchange *x, struct body *b, struct span bytes)
                      (unsigned long long)b->length);
         return false;
     }
-    if (b->memory.len + bytes.len > b->memory.max && !spill(x, b)) {
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
-        return false;
-    }
-    if (bytes.len > b->memory.max) {
-        if (write_file(b->file, bytes))
-            return true;
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
-        return false;
-    }
-    buf_add(&b->memory, bytes);
-    if (!buf_ok(&b->memory))
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
-    return buf_ok(&b->memory);
+    return keep(x, b, bytes);
 }
 
 enum io body_spool(struct exchange *x)
@@ -78,7 +58,7 @@ enum io body_spool(struct exchange *x)
     struct part part;
     enum io io;
 
-    b->file = -1;
+    spool_init(&b->spool, x, x->core->client_body_temp_path.path, &words);
     buf_init(&b->memory, x->core->client_body_buffer_size, &x->worker->budget);
     x->body = b;
     while ((io = x->client->ops->read_body(x->client, &part)) == IO_OK)
@@ -86,22 +66,23 @@ enum io body_spool(struct exchange *x)
             return IO_FAILED;
     if (io != IO_EOF)
         return io;
-    if (b->file >= 0 && !spill(x, b)) {
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
-        return IO_FAILED;
-    }
-    return IO_OK;
+    return !body_in_file(b) || spill(x, b) ? IO_OK : IO_FAILED;
+}
+
+bool body_in_file(const struct body *b)
+{
+    return b->spool.fd >= 0;
 }
 
 enum io body_piece(const struct body *b, uint64_t at, char *block, struct span *ret)
 {
     if (at >= b->length)
         return IO_EOF;
-    if (b->file < 0) {
+    if (!body_in_file(b)) {
         *ret = span_from(buf_view(&b->memory), (size_t)at);
         return IO_OK;
     }
-    ssize_t n = pread(b->file, block, BLOCK_SIZE, (off_t)at);
+    ssize_t n = pread(b->spool.fd, block, BLOCK_SIZE, (off_t)at);
     if (n <= 0)
         return IO_FAILED;
     *ret = (struct span){ block, (size_t)n };
@@ -111,7 +92,5 @@ enum io body_piece(const struct body *b, uint64_t at, char *block, struct span *
 void body_done(struct body *b)
 {
     buf_done(&b->memory);
-    if (b->file >= 0)
-        close(b->file);
-    b->file = -1;
+    spool_done(&b->spool);
 }

@@ -21,6 +21,9 @@ struct client_ops {
      * for. IO_FAILED: malformed or cut; x->fault says which. */
     enum io (*read_body)(struct client *c, struct part *ret);
     enum io (*send_head)(struct client *c); /* held back: leaves with the first part, or at flush */
+    /* Forgets a head that is still held back; another one may be sent. False: it has left, or
+     * nobody is there. */
+    bool (*drop_head)(struct client *c);
     enum io (*flush)(struct client *c);
     enum io (*send_part)(struct client *c,
                          const struct part *p); /* p->last: the end leaves with it */

@@ -23,7 +23,7 @@ struct core_settings {
     uint64_t client_header_buffer_size;
     struct conf_buffers large_client_header_buffers;
     uint64_t max_headers;
-    struct span client_body_temp_path;
+    struct placed_path client_body_temp_path;
     unsigned server_tokens; /* 0 off, 1 on, 2 build */
     struct core_names {     /* of header fields */
         bool ignore_invalid, underscores;

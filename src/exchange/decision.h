@@ -21,8 +21,16 @@ enum decided {
     DECIDED_PEER,
     DECIDED_RETRY,
     DECIDED_SOURCE,
+    /* Only in traces: */
+    DECIDED_TARGET,
+    DECIDED_ADDRESS,
+    DECIDED_ANONYMITY,
+    DECIDED_FILTER,
+    DECIDED_ANSWER,
     DECIDED_WHATS
 };
+
+const char *decided_name(enum decided what);
 
 struct decision {
     uint32_t line;
@@ -34,9 +42,12 @@ struct decision {
 
 enum { DECISIONS_KEPT = 16, DECISIONS_FIRST = 4 };
 
+struct trace;
+
 struct decisions {
     struct decision at[DECISIONS_KEPT];
-    uint32_t count; /* ever */
+    uint32_t count;      /* ever */
+    struct trace *trace; /* gets all of them too; NULL: live traffic */
 };
 
 #endif

@@ -9,7 +9,9 @@
 #include "exchange/body.h"
 #include "exchange/carried.h"
 #include "exchange/page.h"
+#include "exchange/trace.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { MOST_REDIRECTS = 10, PARTS_A_TURN = 32 };
@@ -45,7 +47,9 @@ static enum verdict phases_run(struct exchange *x, enum phase first)
 
 static void fetch_head(struct exchange *x)
 {
-    if (x->source->ops->head(x->source) == IO_OK)
+    if (trace_of(x) != NULL && x->source->ops->foretell != NULL)
+        x->source->ops->foretell(x->source);
+    else if (x->source->ops->head(x->source) == IO_OK)
         hooks_run(x, PHASE_RESPONSE);
     else if (!x->redirected)
         exchange_fail(x);
@@ -84,12 +88,14 @@ static void give_status(struct exchange *x)
 }
 
 /* One round: decides, fetches the answer's head, lets the filters have it. */
-static void answer(struct exchange *x, enum phase first)
+static void run_round(struct exchange *x, enum phase first)
 {
     phases_run(x, first);
     if (!x->redirected && x->source != NULL)
         fetch_head(x);
     if (x->redirected || x->source == NULL || x->source->ops->takeover != NULL)
+        return;
+    if (trace_of(x) != NULL && x->response.status == 0) /* foretold: there is no head */
         return;
     give_status(x);
     carried_apply(x);
@@ -109,28 +115,41 @@ static void refuse_malformed(struct exchange *x)
         x->request.uri = x->request.raw_path = span_of("/");
 }
 
-/* Once more for each internal redirect (index, error_page, X-Accel-Redirect ...). Afterwards
- * `x->source` is set and its head is in `x->response`, or `x->source` is NULL and nobody is left to
- * be answered. */
-static void settle(struct exchange *x)
+/* Once more for each internal redirect (index, error_page, X-Accel-Redirect ...). */
+static void follow_redirects(struct exchange *x)
 {
     unsigned redirects = 0;
 
-    if (x->response.status != 0)
-        refuse_malformed(x);
-    else
-        answer(x, PHASE_POST_READ);
     while (x->redirected && redirects++ < MOST_REDIRECTS) {
         enum phase first = x->redirected == RESTART_NAMED ? PHASE_REWRITE : PHASE_SERVER_REWRITE;
 
         x->redirected = RESTART_NOT;
-        answer(x, first);
+        run_round(x, first);
     }
     if (x->redirected) {
         x->redirected = RESTART_NOT;
         exchange_log(x, LEVEL_ERROR, 0, "rewrite or internal redirection cycle");
         page_error(x, 500);
     }
+}
+
+/* Afterwards `x->source` is set and its head is in `x->response`, or `x->source` is NULL and nobody
+ * is left to be answered. */
+static void settle(struct exchange *x)
+{
+    if (x->response.status != 0)
+        refuse_malformed(x);
+    else
+        run_round(x, PHASE_POST_READ);
+    follow_redirects(x);
+}
+
+/* Bytes may go from socket to socket, if nothing has to be put between them. */
+static bool may_pipe(const struct exchange *x)
+{
+    const struct conn *conn = x->client->ops->conn(x->client);
+
+    return conn != NULL && conn_plain(conn) && x->response.length != LENGTH_UNKNOWN;
 }
 
 /* A slow client makes send_part wait, and so stops the reading: that is all of back-pressure. */
@@ -142,6 +161,7 @@ static enum io relay(struct exchange *x)
 
     if (io == IO_OK && response_has_no_body(x))
         return to->send_end(x->client);
+    x->source->pipes = may_pipe(x);
     for (unsigned parts = 1; io == IO_OK; parts++) {
         struct part part; /* good until the next read */
 
@@ -160,6 +180,28 @@ static enum io relay(struct exchange *x)
         if (io == IO_OK && part.last)
             return IO_OK;
     }
+    return io;
+}
+
+/* The body broke before a byte of its head had left (RESP-35): a page takes its place. */
+static bool settle_anew(struct exchange *x)
+{
+    if (!x->client->ops->drop_head(x->client))
+        return false;
+    exchange_fail(x);
+    if (x->redirected)
+        follow_redirects(x);
+    else if (x->source != NULL)
+        filters_wrap(x);
+    return x->source != NULL;
+}
+
+static enum io answer(struct exchange *x)
+{
+    enum io io = relay(x);
+
+    if (io != IO_OK && io != IO_CANCELLED && settle_anew(x))
+        io = relay(x);
     return io;
 }
 
@@ -182,11 +224,20 @@ enum after exchange_run(struct exchange *x)
         exchange_end(x, IO_FAILED);
         return AFTER_CLOSE;
     }
-    io = relay(x);
+    io = answer(x);
+    if (io == IO_TIMEOUT)
+        exchange_log(x, LEVEL_INFO, ETIMEDOUT, "client timed out while sending to client");
 
     enum after after = io == IO_OK && x->keep_alive ? AFTER_KEEP : AFTER_CLOSE;
     exchange_end(x, io);
     return after;
+}
+
+void exchange_rehearse(struct exchange *x)
+{
+    if (x->client->ops->read_head(x->client) != IO_OK)
+        return;
+    settle(x);
 }
 
 static void run_loggers(struct exchange *x)
@@ -205,7 +256,7 @@ void exchange_end(struct exchange *x, enum io io)
         x->fault = FAULT_CLIENT_GONE;
     if (x->response.head_sent == 0 && x->fault == FAULT_CLIENT_GONE)
         x->response.status = 499;
-    if (x->response.status != 0)
+    if (x->response.status != 0 && trace_of(x) == NULL)
         run_loggers(x); /* the source holds the bytes of the answer's fields */
     exchange_source(x, NULL);
     if (x->body != NULL)

@@ -70,6 +70,9 @@ struct destination {
     uint16_t port;
 };
 
+/* `a.example:80`, `[::1]:80`; a port that goes without saying is left out. */
+void destination_print(const struct destination *d, uint16_t port_left_out, struct buf *out);
+
 /* What a module keeps for an exchange, found by the module's own key. */
 struct note {
     struct note *next;
@@ -113,6 +116,10 @@ struct exchange {
 
 /* A malformed head is IO_OK with `x->response.status` preset: the log sees it. Ends `x`. */
 enum after exchange_run(struct exchange *x);
+/* The same phases for `bifrons explain`, of an exchange with a trace: nothing is sent, nobody is
+ * asked. Afterwards x->response is the answer, as far as it is known: status 0 is not. exchange_end
+ * follows. */
+void exchange_rehearse(struct exchange *x);
 /* For a tunnel: called when its pump has ended; else exchange_run calls it. Runs the loggers,
  * closes the source. */
 void exchange_end(struct exchange *x, enum io io);

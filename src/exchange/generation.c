@@ -81,6 +81,14 @@ void generation_unref(struct generation **ref)
     free(g);
 }
 
+const struct errlog *block_log(const struct worker *w, const struct generation *g,
+                               const struct conf_block *block)
+{
+    const struct errlog *own = g->logs.of != NULL && block != NULL ? g->logs.of(g, block) : NULL;
+
+    return own != NULL ? own : w->log;
+}
+
 struct span place_file(const struct generation *g, struct place place)
 {
     const struct span *names = g->file_names.items;

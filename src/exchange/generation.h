@@ -2,8 +2,10 @@
 #define EXCHANGE_GENERATION_H
 
 #include "base/address.h"
+#include "base/errlog.h"
 #include "conf/build.h"
 #include "conf/call.h"
+#include "conf/types.h"
 #include "exchange/module.h"
 
 /* An immutable, counted tree of settings. Built from a bundle alone; each exchange holds a
@@ -70,14 +72,22 @@ struct generation {
         struct span hosts, resolv_conf;            /* the system's files; in the bundle */
         struct resolver *resolver;                 /* NULL while it is only checked */
         struct block_resolvers *forward_resolvers; /* one for each forward block */
+        struct dns_silence { /* of a rehearsal: the hosts file answers, no name server is asked */
+            bool servers, forward;
+        } silent;
     } dns;
-    uint32_t starting;              /* upstream names that are still being resolved */
-    struct conf_list folders;       /* of struct span: the worker's own, made with root's rights */
-    struct conf_list log_paths;     /* of struct span: files whose folders are made, too */
-    struct conf_list access_logs;   /* log: of struct conf_list: the lists of all blocks */
-    struct conf_list buffered_logs; /* log: of struct sink_spec */
-    struct root_handle *roots;      /* fetch: folders held open */
-    uint16_t forward_port;          /* of the first forward listener; 0: none */
+    uint32_t starting;        /* upstream names that are still being resolved */
+    struct conf_list folders; /* of struct placed_path: the worker's own, made with root's rights */
+    struct generation_logs {
+        struct conf_list paths;    /* of struct placed_path: files whose folders are made, too */
+        struct conf_list access;   /* of struct conf_list: the lists of all blocks */
+        struct conf_list buffered; /* of struct sink_spec */
+        struct conf_list errors;   /* of struct conf_list: the lists of all blocks */
+        /* Where records go that belong to a block; NULL: to those of the process. */
+        const struct errlog *(*of)(const struct generation *g, const struct conf_block *block);
+    } logs;
+    struct root_handle *roots; /* fetch: folders held open */
+    uint16_t forward_port;     /* of the first forward listener; 0: none */
 };
 
 /* Appends a copy of the item, in the generation arena. */
@@ -97,6 +107,9 @@ static inline void *settings_in(const struct conf_block *b, unsigned module)
 }
 /* Index of a module in the generation; a module that is not there is our own bug. */
 unsigned module_index(const struct generation *g, const struct module *m);
+/* Where records go that belong to a block. */
+const struct errlog *block_log(const struct worker *w, const struct generation *g,
+                               const struct conf_block *block);
 struct span place_file(const struct generation *g, struct place place);
 
 #endif

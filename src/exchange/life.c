@@ -5,6 +5,7 @@
 #include "exchange/exchange.h"
 #include "exchange/log_context.h"
 #include "proto/uri.h"
+#include "exchange/trace.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,6 +79,17 @@ void exchange_source(struct exchange *x, struct source *s)
     if (before != NULL)
         before->ops->close(before);
     x->source = s;
+}
+
+void destination_print(const struct destination *d, uint16_t port_left_out, struct buf *out)
+{
+    bool brackets = d->literal.family == AF_INET6 && span_find(d->host, ':') < d->host.len;
+
+    buf_adds(out, brackets ? "[" : "");
+    buf_add(out, d->host);
+    buf_adds(out, brackets ? "]" : "");
+    if (d->port != port_left_out)
+        buf_addf(out, ":%u", d->port);
 }
 
 void *exchange_note(const struct exchange *x, const void *key)
@@ -187,6 +199,7 @@ bool exchange_restart_named(struct exchange *x, struct span name)
         give_up_answer(x);
         x->redirected = RESTART_NAMED;
         exchange_enter(x, all[i].block);
+        decided(x, DECIDED_LOCATION, NEXT, all[i].block->place, all[i].block->label.at);
         return true;
     }
     return false;
@@ -207,6 +220,36 @@ void decided(struct exchange *x, enum decided what, enum verdict verdict, struct
                                      .verdict = (uint8_t)verdict,
                                      .detail = detail };
     d->count++;
+    if (d->trace != NULL)
+        trace_decision(d->trace, &d->at[slot], place);
+}
+
+const char *decided_name(enum decided what)
+{
+    static const char *const names[DECIDED_WHATS] = {
+        [DECIDED_LISTENER] = "listener",
+        [DECIDED_SERVER] = "server",
+        [DECIDED_LOCATION] = "location",
+        [DECIDED_RETURN] = "return",
+        [DECIDED_RULE] = "rule",
+        [DECIDED_FLOOR] = "floor",
+        [DECIDED_LIMIT] = "limit",
+        [DECIDED_INDEX] = "index",
+        [DECIDED_TRY_FILES] = "try_files",
+        [DECIDED_ERROR_PAGE] = "error_page",
+        [DECIDED_ACCEL] = "x_accel_redirect",
+        [DECIDED_UPSTREAM] = "upstream",
+        [DECIDED_PEER] = "peer",
+        [DECIDED_RETRY] = "retry",
+        [DECIDED_SOURCE] = "source",
+        [DECIDED_TARGET] = "target",
+        [DECIDED_ADDRESS] = "address",
+        [DECIDED_ANONYMITY] = "anonymity",
+        [DECIDED_FILTER] = "filter",
+        [DECIDED_ANSWER] = "answer",
+    };
+
+    return names[what];
 }
 
 /* The length of what stands before ` while `, or of all. */
@@ -223,8 +266,9 @@ void exchange_log(struct exchange *x, enum level level, int error, const char *f
     char text[512];
     struct buf context;
     va_list args;
+    const struct errlog *log = block_log(x->worker, x->generation, x->block);
 
-    if (!errlog_wants(x->worker->log, level))
+    if (!errlog_wants(log, level))
         return;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
@@ -238,8 +282,8 @@ void exchange_log(struct exchange *x, enum level level, int error, const char *f
     if (error != 0)
         snprintf(reason, sizeof(reason), " (%d: %s)", error,
                  strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
-    errlog_write(x->worker->log, level, x->connection, 0, "%.*s%s%s%.*s", (int)what, text, reason,
-                 text + what, (int)view.len, view.at);
+    errlog_write(log, level, x->connection, 0, "%.*s%s%s%.*s", (int)what, text, reason, text + what,
+                 (int)view.len, view.at);
     buf_done(&context);
 }
 

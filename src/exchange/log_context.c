@@ -27,9 +27,12 @@ void log_context(const struct exchange *x, struct buf *out)
         buf_add(out, x->server->label);
     add_quoted(out, ", request: ", x->request.line);
     if (peer != NULL) {
-        buf_adds(out, ", upstream: \"http://");
+        bool is_tunnel = x->request.method_id == METHOD_CONNECT; /* the target is the peer itself */
+
+        buf_adds(out, is_tunnel ? ", upstream: \"" : ", upstream: \"http://");
         buf_adds(out, peer);
-        buf_add(out, span_first(x->request.target, 300));
+        if (!is_tunnel)
+            buf_add(out, span_first(x->request.target, 300));
         buf_add_byte(out, '"');
     }
     add_quoted(out, ", host: ", span_first(x->request.authority, 200));

@@ -31,10 +31,18 @@ struct hook {
     };
 };
 
-/* `$name`, or a family: `http_` with what follows as argument (lower case). */
+/* A variable is one name, or a family: `http_` with what follows as argument (lower case). The
+ * families say whether values may be credentials, which no log shows (DESIGN 7.12). */
+enum variable_family {
+    NO_FAMILY,
+    FAMILY,
+    FAMILY_OF_FIELDS, /* the argument names a header field, and the field says it */
+    FAMILY_OF_SECRETS
+};
+
 struct variable {
     const char *name; /* a family's ends with `_` */
-    bool family;
+    enum variable_family family;
     /* False: unset. The value lives until the exchange ends. */
     bool (*get)(struct exchange *x, struct span arg, struct span *ret);
     const char *help;

@@ -20,6 +20,12 @@ static enum io nobody_send(struct client *c)
     return IO_OK;
 }
 
+static bool nobody_drop_head(struct client *c)
+{
+    (void)c;
+    return false;
+}
+
 static enum io nobody_send_part(struct client *c, const struct part *p)
 {
     (void)c, (void)p;
@@ -53,6 +59,7 @@ const struct client_ops nobody_ops = {
     .read_head = nobody_read_head,
     .read_body = nobody_read_body,
     .send_head = nobody_send,
+    .drop_head = nobody_drop_head,
     .flush = nobody_send,
     .send_part = nobody_send_part,
     .send_end = nobody_send,

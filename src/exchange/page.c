@@ -3,6 +3,7 @@
  * Accept (forward-semantics 9), and everything that a peer chose is escaped. */
 #include "exchange/page.h"
 
+#include "base/json.h"
 #include "base/link.h"
 #include "exchange/carried.h"
 #include "exchange/core.h"
@@ -51,7 +52,7 @@ static void set_page(struct exchange *x, struct span body)
 {
     struct page *p = arena_zalloc(&x->arena, sizeof(*p));
 
-    p->source = (struct source){ &page_ops, x };
+    p->source = (struct source){ .ops = &page_ops, .x = x };
     p->body = body;
     exchange_source(x, &p->source);
     x->response.length = body.len;
@@ -126,12 +127,10 @@ static void add_html(const struct exchange *x, unsigned status, struct buf *out)
 /* RFC 9457. */
 static void add_json(const struct exchange *x, unsigned status, struct buf *out)
 {
-    struct span why = explanation_of(x);
-
     status = shown_status(status);
-    buf_addf(out, "{\"status\":%u,\"title\":\"%s\",\"detail\":\"", status, status_reason(status));
-    escape_json(why, out);
-    buf_adds(out, "\"}\n");
+    buf_addf(out, "{\"status\":%u,\"title\":\"%s\",\"detail\":", status, status_reason(status));
+    json_add_string(explanation_of(x), out);
+    buf_adds(out, "}\n");
 }
 
 static void add_plain(const struct exchange *x, unsigned status, struct buf *out)

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
+#include "exchange/template.h"
 #include "proto/base64.h"
 
 #include <stdio.h>
@@ -201,20 +202,10 @@ static bool joined(struct exchange *x, const struct fields *fields, struct span 
     return found > 0;
 }
 
-/* `x_forwarded_for` -> `x-forwarded-for`, in `room`. */
-static struct span dashed(struct span arg, char room[64])
-{
-    size_t len = arg.len < 64 ? arg.len : 63;
-
-    for (size_t i = 0; i < len; i++)
-        room[i] = arg.at[i] == '_' ? '-' : arg.at[i];
-    return (struct span){ room, len };
-}
-
 GETTER(http)
 {
-    char room[64];
-    struct span name = dashed(arg, room);
+    char room[LONGEST_NAME];
+    struct span name = variable_field(arg, room);
 
     if (span_is(name, "proxy-authorization")) /* never seen by anything but its checker */
         return false;
@@ -225,8 +216,8 @@ GETTER(http)
 
 GETTER(sent_http)
 {
-    char room[64];
-    struct span name = dashed(arg, room);
+    char room[LONGEST_NAME];
+    struct span name = variable_field(arg, room);
 
     if (span_is(name, "content-length")) {
         if (x->response.length == LENGTH_UNKNOWN)
@@ -429,24 +420,6 @@ GETTER(request_id)
     return give(*id, ret);
 }
 
-static const char *const whats[DECIDED_WHATS] = {
-    [DECIDED_LISTENER] = "listener",
-    [DECIDED_SERVER] = "server",
-    [DECIDED_LOCATION] = "location",
-    [DECIDED_RETURN] = "return",
-    [DECIDED_RULE] = "rule",
-    [DECIDED_FLOOR] = "floor",
-    [DECIDED_LIMIT] = "limit",
-    [DECIDED_INDEX] = "index",
-    [DECIDED_TRY_FILES] = "try_files",
-    [DECIDED_ERROR_PAGE] = "error_page",
-    [DECIDED_ACCEL] = "x_accel_redirect",
-    [DECIDED_UPSTREAM] = "upstream",
-    [DECIDED_PEER] = "peer",
-    [DECIDED_RETRY] = "retry",
-    [DECIDED_SOURCE] = "source",
-};
-
 static void add_decision(const struct exchange *x, const struct decision *d, struct buf *out)
 {
     struct span file =
@@ -454,9 +427,9 @@ static void add_decision(const struct exchange *x, const struct decision *d, str
 
     if (out->len > 0)
         buf_adds(out, "; ");
-    bool named = d->detail != NULL && span_starts(span_of(d->detail), whats[d->what]);
+    bool named = d->detail != NULL && span_starts(span_of(d->detail), decided_name(d->what));
     if (!named)
-        buf_adds(out, whats[d->what]);
+        buf_adds(out, decided_name(d->what));
     if (d->detail != NULL) {
         buf_adds(out, named ? "" : " ");
         buf_adds(out, d->detail);
@@ -487,15 +460,15 @@ GETTER(decided_by)
     return true;
 }
 
-#define ROW(name, help)                \
-    {                                  \
-#        name, false, get_##name, help \
+#define ROW(name, help)                    \
+    {                                      \
+#        name, NO_FAMILY, get_##name, help \
     }
 
 const struct variable request_variables[] = {
-    { "arg_", true, get_arg, "an argument of the query, raw" },
+    { "arg_", FAMILY, get_arg, "an argument of the query, raw" },
     ROW(args, "the query"),
-    { "query_string", false, get_args, "the query" },
+    { "query_string", NO_FAMILY, get_args, "the query" },
     ROW(is_args, "`?` if there is a query"),
     ROW(binary_remote_addr, "the client's address, 4 or 16 bytes"),
     ROW(body_bytes_sent, "bytes of the answer without its head"),
@@ -504,13 +477,13 @@ const struct variable request_variables[] = {
     ROW(connection_requests, "requests on this connection so far"),
     ROW(content_length, "the request's Content-Length"),
     ROW(content_type, "the request's Content-Type"),
-    { "cookie_", true, get_cookie, "a cookie" },
+    { "cookie_", FAMILY_OF_SECRETS, get_cookie, "a cookie" },
     ROW(decided_by, "what decided: server, location, rule, peer, with file and line"),
-    { "document_uri", false, get_uri, "the path, decoded and normalised" },
+    { "document_uri", NO_FAMILY, get_uri, "the path, decoded and normalised" },
     ROW(uri, "the path, decoded and normalised"),
     ROW(host, "host asked for, lower case, without port"),
     ROW(hostname, "this machine's name"),
-    { "http_", true, get_http, "a header field of the request" },
+    { "http_", FAMILY_OF_FIELDS, get_http, "a header field of the request" },
     ROW(https, "`on` under TLS"),
     ROW(msec, "now, in seconds"),
     ROW(nginx_version, "our version"),
@@ -526,7 +499,7 @@ const struct variable request_variables[] = {
     ROW(request_time, "seconds from the first byte read to the last byte sent"),
     ROW(request_uri, "the target as it came"),
     ROW(scheme, "http or https"),
-    { "sent_http_", true, get_sent_http, "a header field of the answer" },
+    { "sent_http_", FAMILY_OF_FIELDS, get_sent_http, "a header field of the answer" },
     ROW(server_addr, "the address that the client connected to"),
     ROW(server_name, "first name of the chosen server"),
     ROW(server_port, "the port that the client connected to"),

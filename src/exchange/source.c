@@ -1,10 +1,18 @@
 /* What sources share. Owns nothing. */
 #include "exchange/source.h"
 
+#include "exchange/core.h"
 #include "exchange/exchange.h"
 
 #include <errno.h>
 #include <unistd.h>
+
+bool source_may_send_files(const struct exchange *x)
+{
+    const struct conn *conn = x->client->ops->conn(x->client);
+
+    return x->core->tcp.sendfile && conn != NULL && conn_plain(conn);
+}
 
 /* Never by mapping: a file that shrank would kill us. */
 enum io source_read_file(struct exchange *x, const struct part *file, struct block **block,

@@ -7,7 +7,7 @@
  * wrapped round a source; pulling gives back-pressure for nothing. */
 
 /* A piece of a body; good until the next read of the source that gave it. */
-enum part_kind { PART_MEMORY, PART_FILE };
+enum part_kind { PART_MEMORY, PART_FILE, PART_PIPE };
 
 struct part {
     enum part_kind kind;
@@ -15,7 +15,8 @@ struct part {
     struct span bytes;   /* PART_MEMORY: at least one byte */
     struct block *block; /* they lie in it: whoever needs them longer takes a reference; NULL: only
                             until the next read */
-    int file;            /* PART_FILE: the source's; `length` bytes from `offset` */
+    int file;            /* PART_FILE: the source's; `length` bytes from `offset`. PART_PIPE: the
+                            read end, in which `length` bytes wait: all of them are taken out */
     uint64_t offset;
     uint64_t length;
 };
@@ -31,6 +32,7 @@ enum after { AFTER_KEEP, AFTER_CLOSE, AFTER_RESET, AFTER_TAKEN };
 struct source {
     const struct source_ops *ops;
     struct exchange *x;
+    bool pipes; /* whoever reads it takes parts of the kind PART_PIPE, too */
 };
 
 struct source_ops {
@@ -38,6 +40,9 @@ struct source_ops {
     enum io (*head)(struct source *s);
     /* IO_OK: a part. IO_EOF: the body is complete. Else it is cut. */
     enum io (*read)(struct source *s, struct part *ret);
+    /* Instead of `head` in a rehearsal: says what would be asked (exchange/trace.h). NULL: `head`
+     * itself asks nobody. */
+    void (*foretell)(struct source *s);
     /* A read would not wait; NULL: never waits. */
     bool (*ready)(const struct source *s);
     /* Before the first read: give only `length` bytes from `offset`. NULL: who wants less reads and
@@ -50,6 +55,9 @@ struct source_ops {
     enum after (*takeover)(struct source *s);
 };
 
+/* The client's connection takes parts of files as they are: `sendfile on`, and nothing between us
+ * and the kernel. */
+bool source_may_send_files(const struct exchange *x);
 /* The first of `length` > 0 bytes of a file from `offset`, read into *block, which is taken if
  * NULL and stays the caller's. Not IO_OK: x->fault is set, and why was said; a file that became
  * shorter cuts the answer. */

@@ -6,7 +6,7 @@
 #include "exchange/exchange.h"
 #include "exchange/expression.h"
 
-enum { LONGEST_NAME = 64, LONGEST_VALUE = 64 * 1024 };
+enum { LONGEST_VALUE = 64 * 1024 };
 
 struct template_part {
     struct span literal;             /* if `variable` is NULL */
@@ -18,11 +18,11 @@ static const struct variable *find_in(const struct variable *rows, struct span n
                                       struct span *ret_argument)
 {
     for (const struct variable *v = rows; v != NULL && v->name != NULL; v++) {
-        if (!v->family && span_is(name, v->name)) {
+        if (v->family == NO_FAMILY && span_is(name, v->name)) {
             *ret_argument = (struct span){ NULL, 0 };
             return v;
         }
-        if (v->family && span_starts(name, v->name) && name.len > strlen(v->name)) {
+        if (v->family != NO_FAMILY && span_starts(name, v->name) && name.len > strlen(v->name)) {
             *ret_argument = span_from(name, strlen(v->name));
             return v;
         }
@@ -40,7 +40,7 @@ static const struct variable *find_ours(const struct generation *g, struct span 
     for (unsigned m = 0; m < g->module_count; m++) {
         const struct variable *v = find_in(g->modules[m]->variables, name, &argument);
 
-        if (v != NULL && !v->family) {
+        if (v != NULL && v->family == NO_FAMILY) {
             *ret_argument = argument;
             return v;
         }
@@ -224,8 +224,54 @@ struct span template_value(struct exchange *x, const struct template *t)
     return value;
 }
 
-void template_each(struct exchange *x, const struct template *t, struct buf *out,
-                   void (*print)(struct span value, bool set, struct buf *out))
+/* --- in logs -------------------------------------------------------------------------------- */
+
+struct span variable_field(struct span argument, char room[LONGEST_NAME])
+{
+    size_t len = argument.len < LONGEST_NAME ? argument.len : LONGEST_NAME - 1;
+
+    for (size_t i = 0; i < len; i++)
+        room[i] = argument.at[i] == '_' ? '-' : argument.at[i];
+    return (struct span){ room, len };
+}
+
+static bool is_secret(const struct template_part *p)
+{
+    char room[LONGEST_NAME];
+
+    switch (p->variable->family) {
+    case NO_FAMILY:
+    case FAMILY:
+        return false;
+    case FAMILY_OF_FIELDS:
+        return field_is_sensitive(field_id_of(variable_field(p->argument, room)));
+    case FAMILY_OF_SECRETS:
+        return true;
+    }
+    return true;
+}
+
+/* `Basic dXNlcjpwYXNz` -> `Basic ***`; what has no scheme is a secret whole. */
+static struct span hidden(struct exchange *x, const struct template_part *p, struct span value)
+{
+    enum { LONGEST_SCHEME = 32 };
+    static const char stars[] = "***";
+    size_t scheme = span_find(value, ' ');
+    bool credentials = p->variable->family == FAMILY_OF_FIELDS && scheme < value.len &&
+                       scheme <= LONGEST_SCHEME && span_ends(p->argument, "authorization");
+
+    if (value.len == 0)
+        return value;
+    if (!credentials)
+        return span_of(stars);
+    char *shown = arena_alloc(&x->arena, scheme + sizeof(stars));
+    memcpy(shown, value.at, scheme + 1);
+    memcpy(shown + scheme + 1, stars, sizeof(stars) - 1);
+    return (struct span){ shown, scheme + sizeof(stars) };
+}
+
+void template_log(struct exchange *x, const struct template *t, struct buf *out,
+                  void (*print)(struct span value, bool set, struct buf *out), size_t most)
 {
     struct span value;
 
@@ -234,11 +280,18 @@ void template_each(struct exchange *x, const struct template *t, struct buf *out
     for (uint32_t i = 0; i < t->count; i++) {
         const struct template_part *p = &t->parts[i];
 
-        if (p->variable == NULL)
+        if (p->variable == NULL) {
             buf_add(out, p->literal);
-        else if (part_value(x, p, &value))
-            print(value, true, out);
-        else
-            print((struct span){ NULL, 0 }, false, out);
+            continue;
+        }
+        bool set = part_value(x, p, &value);
+        if (!set)
+            value = (struct span){ NULL, 0 };
+        else if (is_secret(p))
+            value = hidden(x, p, value);
+        print(span_first(value, most), set, out);
+        if (value.len > most)
+            buf_adds(out, "...");
+        most -= value.len < most ? value.len : most;
     }
 }

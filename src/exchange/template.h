@@ -8,6 +8,8 @@
 struct exchange;
 struct template_part;
 
+enum { LONGEST_NAME = 64 }; /* of a variable */
+
 struct template
 {
     const struct template_part *parts; /* generation arena */
@@ -31,10 +33,13 @@ static inline bool template_is_literal(const struct template *t)
 void template_add(struct exchange *x, const struct template *t, struct buf *out);
 /* The value as a span: of the template, of a variable, or made in x's arena. */
 struct span template_value(struct exchange *x, const struct template *t);
-/* Piece by piece, for logs: literals as they are, each value through `value` (with `set` false:
- * unset). */
-void template_each(struct exchange *x, const struct template *t, struct buf *out,
-                   void (*value)(struct span value, bool set, struct buf *out));
+/* Piece by piece, for logs: literals as they are, each value through `print` (with `set` false:
+ * unset). Of all values together at most `most` bytes; what is cut ends in `...`. Credentials are
+ * not shown: of those of HTTP the scheme, of others nothing. */
+void template_log(struct exchange *x, const struct template *t, struct buf *out,
+                  void (*print)(struct span value, bool set, struct buf *out), size_t most);
+/* The field that the argument of `http_` means: `x_a` -> `x-a`, in `room`. */
+struct span variable_field(struct span argument, char room[LONGEST_NAME]);
 /* A variable by its name (lower case), for code; false: unset. */
 bool variable_value(struct exchange *x, struct span name, struct span *ret);
 /* The variable is known. */

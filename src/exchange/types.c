@@ -191,10 +191,6 @@ static bool set_types(struct conf_call *call, void *field)
         arena_alloc(conf_arena(call), sizeof(*entries) * (count_extensions(call->node) + 1));
 
     for (const struct conf_node *line = call->node->first; line != NULL; line = line->next) {
-        if (line->count < 2)
-            return conf_complain(call->conf, line->words[0].place,
-                                 "invalid number of arguments in \"%.*s\" directive",
-                                 (int)line->words[0].text.len, line->words[0].text.at);
         struct span type = arena_copy(conf_arena(call), line->words[0].text);
 
         for (unsigned i = 1; i < line->count; i++) {

@@ -11,19 +11,23 @@
 /* One worker: a loop and all that lives as long as it. Passed, never global. */
 struct worker {
     struct loop *loop;
-    struct budget budget; /* every byte whose number peers choose */
-    struct errlog *log;
+    struct budget budget;          /* every byte whose number peers choose */
+    uint64_t spooled;              /* those in temporary files */
+    const struct errlog *log;      /* of the process */
     struct generation *generation; /* the newest: what new exchanges begin with */
     struct hash_key hash_key;
     struct pattern_room *pattern_room; /* made by the first match; owned */
     struct exchange *idle_exchanges;   /* pooled; owned */
     struct upstream_pools *pools;      /* fetch/upstream: connections and peer state; owned */
     struct link tunnels;               /* fetch/tunnel: the live ones */
-    struct log_sinks *sinks;           /* log: open files and their lines of this turn; owned */
+    struct log_sinks *sinks;           /* log: open files and their lines of this turn; owned.
+                                          NULL: nothing is logged */
     uint64_t complained;               /* ms: a full worker is said once a second */
     struct serve_state *serve;         /* serve: listening sockets, records of connections; owned */
-    struct address *own_addresses;     /* of this machine's interfaces */
-    unsigned own_address_count;
+    struct worker_addresses {
+        struct address *at; /* owned */
+        unsigned count;
+    } own;                /* of this machine's interfaces */
     uint64_t connections; /* serial numbers */
     uint64_t exchanges;   /* ever */
     uint32_t live_exchanges;

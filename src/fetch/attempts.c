@@ -2,6 +2,8 @@
  * led to another source. */
 #include "fetch/attempts.h"
 
+#include "exchange/template.h"
+
 #include <inttypes.h>
 
 static const char attempts_key;
@@ -129,27 +131,25 @@ JOINED(received)
 static bool get_http(struct exchange *x, struct span arg, struct span *ret)
 {
     const struct attempts *all = attempts_of(x);
-    char name[64];
+    char room[LONGEST_NAME];
 
-    if (all == NULL || all->fields == NULL || arg.len >= sizeof(name))
+    if (all == NULL || all->fields == NULL)
         return false;
-    for (size_t i = 0; i < arg.len; i++)
-        name[i] = arg.at[i] == '_' ? '-' : arg.at[i];
-    const struct field *f = fields_find_name(all->fields, (struct span){ name, arg.len });
+    const struct field *f = fields_find_name(all->fields, variable_field(arg, room));
     if (f != NULL)
         *ret = f->value;
     return f != NULL;
 }
 
 const struct variable attempt_variables[] = {
-    { "upstream_addr", false, get_peer, "the upstreams that were asked" },
-    { "upstream_status", false, get_status, "their statuses" },
-    { "upstream_connect_time", false, get_connect, "seconds until the connection was there" },
-    { "upstream_header_time", false, get_header, "seconds until the head had come" },
-    { "upstream_response_time", false, get_response, "seconds until the answer had come" },
-    { "upstream_response_length", false, get_body, "bytes of their bodies" },
-    { "upstream_bytes_sent", false, get_sent, "bytes sent to them" },
-    { "upstream_bytes_received", false, get_received, "bytes that came from them" },
-    { "upstream_http_", true, get_http, "a header field of the last answer" },
+    { "upstream_addr", NO_FAMILY, get_peer, "the upstreams that were asked" },
+    { "upstream_status", NO_FAMILY, get_status, "their statuses" },
+    { "upstream_connect_time", NO_FAMILY, get_connect, "seconds until the connection was there" },
+    { "upstream_header_time", NO_FAMILY, get_header, "seconds until the head had come" },
+    { "upstream_response_time", NO_FAMILY, get_response, "seconds until the answer had come" },
+    { "upstream_response_length", NO_FAMILY, get_body, "bytes of their bodies" },
+    { "upstream_bytes_sent", NO_FAMILY, get_sent, "bytes sent to them" },
+    { "upstream_bytes_received", NO_FAMILY, get_received, "bytes that came from them" },
+    { "upstream_http_", FAMILY_OF_FIELDS, get_http, "a header field of the last answer" },
     {},
 };

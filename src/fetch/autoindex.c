@@ -11,6 +11,7 @@
 #include "conf/types.h"
 #include "exchange/exchange.h"
 #include "exchange/template.h"
+#include "exchange/trace.h"
 #include "fetch/file.h"
 #include "fetch/listing.h"
 
@@ -263,7 +264,7 @@ static enum verdict list(struct exchange *x, const struct autoindex_settings *ow
         close(fd);
         return exchange_refuse(x, 500, "fdopendir() failed");
     }
-    a->source = (struct source){ &autoindex_ops, x };
+    a->source = (struct source){ .ops = &autoindex_ops, .x = x };
     buf_init(&a->names, MOST_HELD, &x->worker->budget);
     buf_init(&a->places, MOST_PLACES, &x->worker->budget);
     buf_init(&a->out, LONGEST_PART, &x->worker->budget);
@@ -279,6 +280,10 @@ static enum verdict forbid(struct exchange *x, const struct file_settings *files
 {
     struct span name = root_file(x, &files->root, root_tail(x, &files->root, x->request.uri));
 
+    if (trace_of(x) != NULL) {
+        file_tell(x, files, EISDIR);
+        trace_why(x, "a folder, and no index is there");
+    }
     exchange_log(x, LEVEL_ERROR, 0, "directory index of \"%s\" is forbidden", name.at);
     return exchange_refuse(x, 403, NULL);
 }
@@ -296,7 +301,10 @@ static enum verdict on_content(struct exchange *x, const void *settings)
     if (!own->switches.on || (method != METHOD_GET && method != METHOD_HEAD))
         return forbid(x, files);
     int fd = file_open(x, files, x->request.uri, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
-    return fd < 0 ? file_refuse(x, files, -fd) : list(x, own, fd);
+    if (fd < 0)
+        return file_refuse(x, files, -fd);
+    file_tell(x, files, 0);
+    return list(x, own, fd);
 }
 
 static const struct hook hooks[] = {

@@ -2,10 +2,12 @@
  *
  * A wrapper round the origin. As long as the client keeps up, parts pass through untouched. When a
  * send first blocks, a child fiber begins to read on, into two buffers that are used in turn, up to
- * proxy_buffers in all:
+ * proxy_buffers in all; what does not fit goes to a file, up to proxy_max_temp_file_size. The
+ * client's order is `sending`, the file, `filling`:
  *
- *     origin --reader--> filling      sending --> client
- *                           ^-- swapped when `sending` is empty --^
+ *     origin --reader--> filling ----------------------> sending --> client
+ *                           |    swapped, when both are empty   ^
+ *                           +----pieces----> file --------------+
  */
 #include "fetch/buffering.h"
 
@@ -13,7 +15,10 @@
 
 #include "base/link.h"
 #include "exchange/exchange.h"
+#include "exchange/spool.h"
 #include "fetch/proxy.h"
+
+enum { SPILLED_A_TURN = 64 * 1024 };
 
 struct buffering {
     struct source source;
@@ -29,6 +34,16 @@ struct buffering {
     struct block *current; /* of the last part that passed through */
     enum io end;           /* how the inner source ended; IO_OK: it has not */
     bool reading;          /* the reader has begun */
+    bool piped;            /* the last part that passed through lies in a pipe */
+    struct buffering_file {
+        struct spool spool;
+        uint64_t sent;       /* of the file */
+        uint64_t most;       /* in it; 0: none is made, or it failed */
+        size_t piece;        /* a write at most */
+        size_t spilled;      /* of `filling`: is in the file already */
+        size_t turn;         /* bytes since others last ran */
+        struct block *block; /* for bytes that the client cannot have as a file */
+    } file;
 };
 
 static struct buffering *buffering_of(const struct source *s)
@@ -59,17 +74,65 @@ static enum wake sleep_for(struct wait **slot)
     return fiber_wait(&w, TIMER_NEVER);
 }
 
+/* --- the reader ----------------------------------------------------------------------------- */
+
+/* One write. Where the file fails, the answer goes on without: the upstream waits for the
+ * client. */
+static void spill(struct buffering *b)
+{
+    struct buffering_file *f = &b->file;
+    uint64_t before = f->spool.length;
+    struct span bytes = span_from(buf_view(&b->filling), f->spilled);
+
+    bytes = span_first(span_first(bytes, f->piece), (size_t)(f->most - before));
+    if (!spool_add(&f->spool, bytes))
+        f->most = 0;
+    f->spilled += (size_t)(f->spool.length - before);
+    if (f->spilled == b->filling.len) {
+        buf_clear(&b->filling);
+        f->spilled = 0;
+    }
+    wake(&b->consumer);
+}
+
+/* A disk is faster than most clients: others come to their turn. */
+static void let_others_run(struct buffering *b)
+{
+    b->file.turn += b->file.piece;
+    if (b->file.turn < SPILLED_A_TURN)
+        return;
+    b->file.turn = 0;
+    fiber_yield();
+}
+
+/* What has begun to go to the file goes there whole. False: cancelled. */
+static bool make_room(struct buffering *b)
+{
+    while (!fiber_cancelled()) {
+        bool full = b->filling.len >= b->most;
+
+        if (!full && b->file.spilled == 0)
+            return true;
+        if (b->file.spool.length < b->file.most) {
+            spill(b);
+            let_others_run(b);
+        } else if (!full) {
+            return true;
+        } else if (sleep_for(&b->reader) == WAKE_CANCEL) {
+            return false;
+        }
+    }
+    return false;
+}
+
 /* The child: ends with the answer, or cancelled by family_end. */
 static void read_ahead(void *arg)
 {
     struct buffering *b = arg;
 
-    while (b->end == IO_OK) {
+    while (b->end == IO_OK && make_room(b)) {
         struct part part;
 
-        while (b->filling.len >= b->most)
-            if (sleep_for(&b->reader) == WAKE_CANCEL)
-                return;
         b->end = b->inner->ops->read(b->inner, &part);
         if (b->end == IO_OK) {
             buf_add(&b->filling, part.bytes);
@@ -86,23 +149,92 @@ static void on_blocked(void *arg)
 {
     struct buffering *b = arg;
 
-    if (b->reading || b->end != IO_OK || b->current == NULL)
+    if (b->reading || b->end != IO_OK || (b->current == NULL && !b->piped))
         return;
-    b->held = block_ref(b->current);
+    if (b->current != NULL)
+        b->held = block_ref(b->current);
     if (fiber_spawn(NULL, &b->family, read_ahead, b) == 0) {
         b->reading = true;
+        b->inner->pipes = false; /* what is in the pipe leaves while the reader goes on */
         return;
     }
     block_unref(b->held);
     b->held = NULL;
 }
 
+/* --- the client's fiber --------------------------------------------------------------------- */
+
 static enum io pass_through(struct buffering *b, struct part *ret)
 {
+    b->inner->pipes = b->source.pipes;
     enum io io = b->inner->ops->read(b->inner, ret);
-
+    b->piped = io == IO_OK && ret->kind == PART_PIPE && !ret->last;
     b->current = io == IO_OK && ret->kind == PART_MEMORY && !ret->last ? ret->block : NULL;
     return io;
+}
+
+static bool file_has_more(const struct buffering *b)
+{
+    return b->file.sent < b->file.spool.length;
+}
+
+static bool is_last(const struct buffering *b)
+{
+    return b->end == IO_EOF && b->filling.len == 0 && b->sent == b->sending.len &&
+           !file_has_more(b);
+}
+
+static enum io give_memory(struct buffering *b, struct part *ret)
+{
+    struct span bytes = span_first(span_from(buf_view(&b->sending), b->sent), b->at_once);
+
+    b->sent += bytes.len;
+    *ret = (struct part){ .kind = PART_MEMORY, .bytes = bytes, .last = is_last(b) };
+    return IO_OK;
+}
+
+static enum io give_file(struct buffering *b, struct part *ret)
+{
+    struct buffering_file *f = &b->file;
+    struct part part = { .kind = PART_FILE,
+                         .file = f->spool.fd,
+                         .offset = f->sent,
+                         .length = f->spool.length - f->sent };
+
+    if (!source_may_send_files(b->source.x)) {
+        enum io io = source_read_file(b->source.x, &part, &f->block, &part.bytes);
+
+        if (io != IO_OK)
+            return io;
+        part.kind = PART_MEMORY;
+    }
+    f->sent += part_length(&part);
+    part.last = is_last(b);
+    *ret = part;
+    return IO_OK;
+}
+
+/* All of the file has left: its room can be used again. */
+static void empty_file(struct buffering *b)
+{
+    if (b->file.spool.length == 0)
+        return;
+    spool_clear(&b->file.spool);
+    b->file.sent = 0;
+    wake(&b->reader);
+}
+
+/* What of `filling` was in the file has been sent from there. */
+static void swap(struct buffering *b)
+{
+    struct buf empty = b->sending;
+
+    b->sending = b->filling;
+    b->filling = empty;
+    buf_clear(&b->filling);
+    b->sent = b->file.spilled;
+    b->file.spilled = 0;
+    wake(&b->reader);
 }
 
 static enum io buffering_read(struct source *s, struct part *ret)
@@ -113,28 +245,21 @@ static enum io buffering_read(struct source *s, struct part *ret)
         return pass_through(b, ret);
     block_unref(b->held);
     b->held = NULL;
-    if (b->sent == b->sending.len) {
-        while (b->filling.len == 0 && b->end == IO_OK)
-            if (sleep_for(&b->consumer) == WAKE_CANCEL) {
-                s->x->fault = FAULT_CLIENT_GONE;
-                return IO_CANCELLED;
-            }
-        if (b->filling.len == 0)
+    for (;;) {
+        if (b->sent < b->sending.len)
+            return give_memory(b, ret);
+        if (file_has_more(b))
+            return give_file(b, ret);
+        empty_file(b);
+        if (b->filling.len > 0) {
+            swap(b);
+        } else if (b->end != IO_OK) {
             return b->end;
-        struct buf empty = b->sending;
-        b->sending = b->filling;
-        b->filling = empty;
-        buf_clear(&b->filling);
-        b->sent = 0;
-        wake(&b->reader);
+        } else if (sleep_for(&b->consumer) == WAKE_CANCEL) {
+            s->x->fault = FAULT_CLIENT_GONE;
+            return IO_CANCELLED;
+        }
     }
-    struct span bytes = span_first(span_from(buf_view(&b->sending), b->sent), b->at_once);
-    b->sent += bytes.len;
-    *ret = (struct part){ .kind = PART_MEMORY,
-                          .bytes = bytes,
-                          .last = b->end == IO_EOF && b->filling.len == 0 &&
-                                  b->sent == b->sending.len };
-    return IO_OK;
 }
 
 static bool buffering_ready(const struct source *s)
@@ -143,7 +268,7 @@ static bool buffering_ready(const struct source *s)
 
     if (!b->reading)
         return b->inner->ops->ready(b->inner);
-    return b->sent < b->sending.len || b->filling.len > 0 || b->end != IO_OK;
+    return b->sent < b->sending.len || b->filling.len > 0 || file_has_more(b) || b->end != IO_OK;
 }
 
 static enum io buffering_head(struct source *s)
@@ -162,12 +287,16 @@ static void buffering_close(struct source *s)
     b->inner->ops->close(b->inner);
     buf_done(&b->filling);
     buf_done(&b->sending);
+    spool_done(&b->file.spool);
+    block_unref(b->file.block);
 }
 
 static const struct source_ops buffering_ops = { .head = buffering_head,
                                                  .read = buffering_read,
                                                  .ready = buffering_ready,
                                                  .close = buffering_close };
+
+/* --- the wrapper ---------------------------------------------------------------------------- */
 
 /* Only an answer that may wait, of some length. */
 static bool wants(struct exchange *x, const void *settings)
@@ -178,17 +307,29 @@ static bool wants(struct exchange *x, const void *settings)
            accel_buffers(x, own, own->switches.buffering);
 }
 
-static struct source *wrap(struct exchange *x, const void *settings, struct source *inner)
+static void set_sizes(struct buffering *b, const struct proxy_settings *proxy)
 {
-    const struct proxy_settings *proxy = settings;
-    struct buffering *b = arena_zalloc(&x->arena, sizeof(*b));
     size_t all = (size_t)(proxy->buffers.count * proxy->buffers.size);
+    uint64_t larger =
+        proxy->buffer_size > proxy->buffers.size ? proxy->buffer_size : proxy->buffers.size;
 
-    b->source = (struct source){ &buffering_ops, x };
-    b->inner = inner;
     b->most = all / 2 + 1; /* never nothing: the reader waits while there is no room */
     b->at_once =
         (size_t)(proxy->busy_buffers_size ? proxy->busy_buffers_size : 2 * proxy->buffers.size);
+    b->file.most = proxy->spill.most.bytes;
+    b->file.piece = (size_t)(proxy->spill.piece.bytes ? proxy->spill.piece.bytes : 2 * larger);
+}
+
+static struct source *wrap(struct exchange *x, const void *settings, struct source *inner)
+{
+    static const struct spool_words words = { "an upstream response", " while reading upstream" };
+    const struct proxy_settings *proxy = settings;
+    struct buffering *b = arena_zalloc(&x->arena, sizeof(*b));
+
+    b->source = (struct source){ .ops = &buffering_ops, .x = x };
+    b->inner = inner;
+    set_sizes(b, proxy);
+    spool_init(&b->file.spool, x, proxy->spill.folder.path, &words);
     buf_init(&b->filling, b->most + BLOCK_SIZE, &x->worker->budget);
     buf_init(&b->sending, b->most + BLOCK_SIZE, &x->worker->budget);
     x->client->on_blocked = on_blocked;

@@ -7,6 +7,7 @@
 
 #include "conf/types.h"
 #include "exchange/core.h"
+#include "exchange/trace.h"
 #include "fetch/origin.h"
 #include "fetch/tunnel.h"
 
@@ -133,9 +134,23 @@ static enum after connect_takeover(struct source *s)
     return after;
 }
 
-static const struct source_ops connect_ops = {
-    .head = connect_head, .read = connect_read, .close = connect_close, .takeover = connect_takeover
-};
+static void connect_foretell(struct source *s)
+{
+    struct buf to;
+
+    buf_init(&to, 1024, NULL);
+    destination_print(s->x->goal, 0, &to);
+    trace_say(s->x, DECIDED_SOURCE, ANSWER, (struct place){ 0 }, "tunnel to %.*s",
+              (int)buf_view(&to).len, buf_view(&to).at);
+    buf_done(&to);
+    goal_foretell(s->x);
+}
+
+static const struct source_ops connect_ops = { .head = connect_head,
+                                               .foretell = connect_foretell,
+                                               .read = connect_read,
+                                               .close = connect_close,
+                                               .takeover = connect_takeover };
 
 /* --- the module ----------------------------------------------------------------------------- */
 
@@ -146,7 +161,7 @@ static enum verdict begin(struct exchange *x, const void *settings)
     if (x->request.method_id != METHOD_CONNECT || x->goal == NULL)
         return NEXT;
     c = arena_zalloc(&x->arena, sizeof(*c));
-    c->source = (struct source){ &connect_ops, x };
+    c->source = (struct source){ .ops = &connect_ops, .x = x };
     c->own = settings;
     c->proxy = settings_in(x->block, module_index(x->generation, &proxy_module));
     exchange_source(x, &c->source);

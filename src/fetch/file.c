@@ -10,6 +10,7 @@
 #include "conf/types.h"
 #include "exchange/carried.h"
 #include "exchange/core.h"
+#include "exchange/trace.h"
 #include "proto/uri.h"
 
 #include <errno.h>
@@ -18,6 +19,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+struct index_name {
+    struct template name;
+    struct place place;
+};
 
 struct file_source {
     struct source source;
@@ -31,9 +37,10 @@ struct file_source {
 static bool set_index(struct conf_call *call, void *field)
 {
     for (unsigned i = 1; i < conf_count(call); i++) {
-        struct template name;
+        struct index_name made = { .place = conf_place(call, i) };
 
-        if (!template_compile(call, i, &name) || !conf_list_add(call, field, &name, sizeof(name)))
+        if (!template_compile(call, i, &made.name) ||
+            !conf_list_add(call, field, &made, sizeof(made)))
             return false;
     }
     return true;
@@ -152,14 +159,13 @@ static enum verdict answer_file(struct exchange *x, const struct file_settings *
                                 const struct stat *st)
 {
     struct file_source *f = arena_zalloc(&x->arena, sizeof(*f));
-    const struct conn *conn = x->client->ops->conn(x->client);
     char *date = arena_alloc(&x->arena, 32);
     struct span type = exchange_type(x);
 
-    f->source = (struct source){ &file_ops, x };
+    f->source = (struct source){ .ops = &file_ops, .x = x };
     f->fd = fd;
     f->left = (uint64_t)st->st_size;
-    f->sends_file = x->core->tcp.sendfile && conn != NULL && conn_plain(conn);
+    f->sends_file = source_may_send_files(x);
     x->response.status = 200;
     x->response.length = f->left;
     x->response.last_modified = st->st_mtime;
@@ -192,11 +198,25 @@ static enum verdict redirect_to_folder(struct exchange *x)
     return exchange_redirect(x, 301, location);
 }
 
+void file_tell(struct exchange *x, const struct file_settings *own, int error)
+{
+    const struct root *root = &own->root;
+
+    if (trace_of(x) == NULL)
+        return;
+    trace_say(x, DECIDED_SOURCE, error == 0 ? ANSWER : REFUSE, root->place, "file %s",
+              file_name(x, own).at);
+    trace_why(x, "%s %.*s%s%s", root->kind == ROOT_PLAIN ? "root" : "alias",
+              (int)root->path.text.len, root->path.text.at, error != 0 ? ": " : "",
+              error != 0 ? strerrordesc_np(error) : "");
+}
+
 enum verdict file_refuse(struct exchange *x, const struct file_settings *own, int error)
 {
     bool missing = error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
     bool forbidden = error == EACCES || error == ELOOP || error == EPERM;
 
+    file_tell(x, own, error);
     if (!missing || own->switches.log_not_found)
         exchange_log(x, missing || forbidden ? LEVEL_ERROR : LEVEL_CRIT, error,
                      "open() \"%s\" failed", file_name(x, own).at);
@@ -219,8 +239,12 @@ static enum verdict serve_file(struct exchange *x, const void *settings)
 
     if (exchange_is_forward(x))
         return NEXT;
-    if (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST)
+    if (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST) {
+        file_tell(x, own, 0);
+        if (trace_of(x) != NULL)
+            trace_why(x, "a file answers GET and HEAD alone");
         return exchange_refuse(x, 405, NULL);
+    }
     if (span_ends(x->request.uri, "/"))
         return NEXT;
     int fd = file_open(x, own, x->request.uri, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -232,6 +256,7 @@ static enum verdict serve_file(struct exchange *x, const void *settings)
         close(fd);
         return refuse_special(x);
     }
+    file_tell(x, own, 0);
     if (S_ISREG(st.st_mode) && method != METHOD_POST)
         return answer_file(x, own, fd, &st);
     close(fd);
@@ -260,39 +285,37 @@ static enum verdict no_index(struct exchange *x, const struct file_settings *own
     return NEXT;
 }
 
-/* 1: the phases start again; 0: it is not there; else -errno. */
-static int try_name(struct exchange *x, const struct file_settings *own, struct span name)
+static enum verdict lead_to(struct exchange *x, const struct index_name *name, struct span path)
 {
-    struct span folder = root_tail(x, &own->root, x->request.uri);
-    int fd = root_open(x, &own->root, &own->links, joined(x, folder, name), O_PATH);
-
-    if (fd >= 0) {
-        close(fd);
-        exchange_restart(x, joined(x, x->request.uri, name), x->request.args);
-        return 1;
-    }
-    return fd == -EACCES || fd == -ELOOP ? fd : 0;
+    decided(x, DECIDED_INDEX, NEXT, name->place, arena_cstr(&x->arena, path));
+    if (trace_of(x) != NULL)
+        trace_why(x, "internal redirect: a location is looked for again");
+    return exchange_restart(x, path, x->request.args);
 }
 
 static enum verdict try_index(struct exchange *x, const void *settings)
 {
     const struct file_settings *own = settings;
-    const struct template *names = own->index.items;
+    const struct index_name *names = own->index.items;
+    struct span folder = root_tail(x, &own->root, x->request.uri);
     enum method method = x->request.method_id;
 
     if (exchange_is_forward(x) || !span_ends(x->request.uri, "/") ||
         (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST))
         return NEXT;
     for (uint32_t i = 0; i < own->index.len; i++) {
-        struct span name = template_value(x, &names[i]);
+        struct span name = template_value(x, &names[i].name);
 
         if (span_starts(name, "/")) /* untested */
-            return exchange_restart_at(x, name) ? NEXT : exchange_refuse(x, 404, NULL);
-        int found = try_name(x, own, name);
-        if (found < 0)
-            return file_refuse(x, own, -found);
-        if (found > 0)
-            return NEXT;
+            return path_has_dots(name) ? exchange_refuse(x, 404, NULL)
+                                       : lead_to(x, &names[i], name);
+        int fd = root_open(x, &own->root, &own->links, joined(x, folder, name), O_PATH);
+        if (fd >= 0) {
+            close(fd);
+            return lead_to(x, &names[i], joined(x, x->request.uri, name));
+        }
+        if (fd == -EACCES || fd == -ELOOP)
+            return file_refuse(x, own, -fd);
     }
     return no_index(x, own);
 }
@@ -346,9 +369,9 @@ static bool get_request_filename(struct exchange *x, struct span arg, struct spa
 }
 
 static const struct variable variables[] = {
-    { "document_root", false, get_document_root, "what `root` or `alias` names" },
-    { "realpath_root", false, get_realpath_root, "the same with its symbolic links resolved" },
-    { "request_filename", false, get_request_filename, "the file that the path names" },
+    { "document_root", NO_FAMILY, get_document_root, "what `root` or `alias` names" },
+    { "realpath_root", NO_FAMILY, get_realpath_root, "the same with its symbolic links resolved" },
+    { "request_filename", NO_FAMILY, get_request_filename, "the file that the path names" },
     {},
 };
 

@@ -20,6 +20,8 @@ extern const struct module file_module;
 const struct file_settings *file_settings_of(const struct exchange *x);
 /* Opens what a path names below the root: as root_open. */
 int file_open(struct exchange *x, const struct file_settings *own, struct span uri, int flags);
+/* In a rehearsal: where it was looked for, and what was found; 0: it is there. */
+void file_tell(struct exchange *x, const struct file_settings *own, int error);
 /* A file that cannot be opened (`error`: errno), with its line in the error log. */
 enum verdict file_refuse(struct exchange *x, const struct file_settings *own, int error);
 

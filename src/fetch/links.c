@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LONGEST_NAME = 255 };
+enum { LONGEST_SEGMENT = 255 };
 
 /* disable_symlinks off | on [from=PART] | if_not_owner [from=PART] */
 static bool set_links(struct conf_call *call, void *field)
@@ -56,7 +56,7 @@ static int follow_own(int folder, const char *name, const struct stat *link, int
 
 static int open_name(int folder, struct span name, int flags)
 {
-    char text[LONGEST_NAME + 1];
+    char text[LONGEST_SEGMENT + 1];
     struct stat st;
 
     if (!span_to_cstr(name, sizeof(text), text))
@@ -118,7 +118,7 @@ int links_open(struct exchange *x, const struct root_links *links, struct span p
         return folder;
     if (links->rule == SYMLINKS_OF_OWNER && rest.len > 0)
         return walk(folder, rest, flags);
-    int fd = os_open_without_links(folder, rest.len > 0 ? arena_cstr(&x->arena, rest) : ".", flags);
+    int fd = os_open_strictly(folder, rest.len > 0 ? arena_cstr(&x->arena, rest) : ".", flags, 0);
     close(folder);
     return fd;
 }

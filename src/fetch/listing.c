@@ -3,6 +3,7 @@
 #include "fetch/listing.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "proto/escape.h"
 #include "proto/uri.h"
 
@@ -177,7 +178,7 @@ static void add_json(const struct listing_entry *e, bool first, struct buf *out)
 
     http_date_print(e->changed, date);
     buf_adds(out, first ? "\r\n{ \"name\":\"" : ",\r\n{ \"name\":\"");
-    escape_json(e->name, out);
+    json_add_text(e->name, out);
     buf_addf(out, "\", \"type\":\"%s\", \"mtime\":\"%.*s\"", kinds[e->kind], HTTP_DATE_LENGTH,
              date);
     if (e->kind == ENTRY_FILE)

@@ -7,6 +7,7 @@
  * Owns its connection until it is given back to the pool. */
 #include "fetch/origin.h"
 
+#include "base/os.h"
 #include "exchange/body.h"
 #include "exchange/core.h"
 
@@ -116,14 +117,20 @@ static bool may_try_next(const struct origin *o, const struct tries *tries, unsi
            may_repeat(o, sent);
 }
 
+unsigned origin_tries(const struct origin *o)
+{
+    uint64_t most = o->conf->next_upstream_tries;
+    unsigned tries = o->pick.upstream != NULL ? pick_tries(o->pick.upstream) : 1;
+
+    return most > 0 && most < tries ? (unsigned)most : tries;
+}
+
 static struct tries first_tries(const struct origin *o)
 {
     const struct proxy_settings *conf = o->conf;
     struct tries tries = { .until = TIMER_NEVER };
 
-    tries.left = o->pick.upstream != NULL ? pick_tries(o->pick.upstream) : 1;
-    if (conf->next_upstream_tries > 0 && conf->next_upstream_tries < tries.left)
-        tries.left = (unsigned)conf->next_upstream_tries;
+    tries.left = origin_tries(o);
     if (conf->next_upstream_timeout > 0)
         tries.until = exchange_now(o->source.x) + conf->next_upstream_timeout;
     return tries;
@@ -256,12 +263,15 @@ static void origin_close(struct source *s)
         note_peer(o, failed ? PEER_FAILED : PEER_UNCOUNTED);
     }
     drop_connection(o);
+    os_pipe_close(o->pipe);
     buf_done(&o->head);
 }
 
-static const struct source_ops origin_ops = {
-    .head = origin_head, .read = origin_read, .ready = origin_ready, .close = origin_close
-};
+static const struct source_ops origin_ops = { .head = origin_head,
+                                              .foretell = origin_foretell,
+                                              .read = origin_read,
+                                              .ready = origin_ready,
+                                              .close = origin_close };
 
 bool origin_is(const struct source *s)
 {
@@ -276,7 +286,8 @@ enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
     if (origin_body_is_gone(x)) /* an error page led here; half a body is a lie */
         return exchange_refuse(x, 502, "the body of the request has gone to another upstream");
     o = arena_zalloc(&x->arena, sizeof(*o));
-    o->source = (struct source){ &origin_ops, x };
+    o->source = (struct source){ .ops = &origin_ops, .x = x };
+    o->pipe[0] = o->pipe[1] = -1;
     o->conf = conf;
     buf_init(&o->head, conf->buffer_size + BLOCK_SIZE, &x->worker->budget);
     if (group != NULL)

@@ -22,6 +22,7 @@ struct origin {
     struct upstream_conn *conn; /* NULL: none */
     struct attempt *attempt;
     struct lease in;          /* came and not yet used */
+    int pipe[2];              /* owned: a long body is spliced through it; both -1: none */
     struct block *head_block; /* keeps the head's bytes */
     struct buf head;          /* a head that came in pieces */
     struct origin_body {
@@ -71,7 +72,15 @@ const char *origin_text(struct exchange *x, const struct address *a); /* in x's 
 struct span origin_upgrade(const struct origin *o);
 /* The origin has switched: the exchange becomes a tunnel. IO_FAILED: to what nobody asked for. */
 enum io origin_switched(struct origin *o, const struct h1_response *head);
-/* origin_request.c: writes the request's head into o->conn->out. */
+/* foretell.c: for a rehearsal: what would be asked, of whom. */
+void origin_foretell(struct source *s);
+/* The addresses that x->goal has, or is taken to have, are judged; none is dialled. */
+void goal_foretell(struct exchange *x);
+/* How many peers may be asked at most, one after the other. */
+unsigned origin_tries(const struct origin *o);
+/* origin_request.c: what stands between method and version. */
+void origin_add_target(const struct origin *o, struct buf *out);
+/* Writes the request's head into o->conn->out. */
 bool origin_write_head(struct origin *o);
 /* origin_upload.c: sends head and body; a long body is still on its way when it returns. */
 enum io origin_send(struct origin *o);

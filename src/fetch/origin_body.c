@@ -1,6 +1,10 @@
-/* The body of an origin's answer: used where it was received; chunk framing is taken out in
- * place. */
+/* The body of an origin's answer: used where it was received; chunk framing is taken out in place;
+ * a long body of known length is spliced, if nobody on its way looks into it. */
 #include "fetch/origin.h"
+
+#include "base/os.h"
+
+enum { WORTH_A_PIPE = 128 << 10 };
 
 static struct origin *origin_of(const struct source *s)
 {
@@ -12,27 +16,19 @@ static enum io cut(struct origin *o, enum fault fault, const char *why)
     struct exchange *x = o->source.x;
 
     x->fault = fault;
-    x->keep_alive = false;
     exchange_log(x, LEVEL_ERROR, o->conn->conn.sock.error, "%s while reading upstream", why);
     return IO_FAILED;
 }
 
-/* Some bytes in `in`. IO_EOF: the connection ended; what that means depends on the framing. */
-static enum io fill(struct origin *o)
+/* What a read of the connection said: IO_OK and IO_EOF stay so, all else cuts the body. */
+static enum io judge(struct origin *o, enum io io)
 {
     struct exchange *x = o->source.x;
-    enum io io;
 
-    if (o->in.size > 0)
-        return IO_OK;
-    lease_done(&o->in);
-    io = conn_read(&o->conn->conn, BLOCK_SIZE, &o->in, deadline_in(x, o->conf->read_timeout));
     switch (io) {
     case IO_OK:
-        o->attempt->received += o->in.size;
-        return IO_OK;
     case IO_EOF:
-        return IO_EOF;
+        return io;
     case IO_TIMEOUT:
         return cut(o, FAULT_HTTP_RESPONSE_TIMEOUT, "upstream timed out");
     case IO_CANCELLED:
@@ -43,6 +39,54 @@ static enum io fill(struct origin *o)
         break;
     }
     return cut(o, FAULT_HTTP_RESPONSE_INCOMPLETE, "recv() failed");
+}
+
+/* Some bytes in `in`. IO_EOF: the connection ended; what that means depends on the framing. */
+static enum io fill(struct origin *o)
+{
+    if (o->in.size > 0)
+        return IO_OK;
+    lease_done(&o->in);
+    enum io io = conn_read(&o->conn->conn, BLOCK_SIZE, &o->in,
+                           deadline_in(o->source.x, o->conf->read_timeout));
+    if (io == IO_OK)
+        o->attempt->received += o->in.size;
+    return judge(o, io);
+}
+
+/* Between two pieces of a long body. Without a pipe (too many files) it is copied. */
+static bool may_splice(struct origin *o)
+{
+    if (!o->source.pipes || o->in.size > 0 || !conn_plain(&o->conn->conn))
+        return false;
+    if (o->pipe[0] < 0 && (o->body.left < WORTH_A_PIPE || os_pipe(o->pipe) < 0))
+        o->source.pipes = false;
+    return o->source.pipes;
+}
+
+static enum io read_pipe(struct origin *o, struct part *ret)
+{
+    struct conn *conn = &o->conn->conn;
+    size_t most = o->body.left < OS_PIPE_SIZE ? (size_t)o->body.left : OS_PIPE_SIZE, moved = 0;
+    enum io io = conn_splice_in(conn, o->pipe[1], deadline_in(o->source.x, o->conf->read_timeout),
+                                most, &moved);
+
+    if (io == IO_FAILED && sock_cannot_splice(&conn->sock)) {
+        o->source.pipes = false;
+        return IO_AGAIN;
+    }
+    io = judge(o, io);
+    if (io != IO_OK)
+        return io;
+    o->attempt->received += moved;
+    o->attempt->body += moved;
+    o->body.left -= moved;
+    *ret = (struct part){
+        .kind = PART_PIPE, .last = o->body.left == 0, .file = o->pipe[0], .length = moved
+    };
+    if (ret->last)
+        origin_finish(o);
+    return IO_OK;
 }
 
 static enum io give(struct origin *o, struct span bytes, bool last, struct part *ret)
@@ -62,7 +106,12 @@ static enum io read_length(struct origin *o, struct part *ret)
         origin_finish(o);
         return IO_EOF;
     }
-    io = fill(o);
+    bool spliced = may_splice(o);
+    io = spliced ? read_pipe(o, ret) : IO_AGAIN;
+    if (spliced && io == IO_OK)
+        return IO_OK;
+    if (io == IO_AGAIN) /* into memory */
+        io = fill(o);
     if (io == IO_EOF)
         return cut(o, FAULT_HTTP_RESPONSE_INCOMPLETE, "upstream prematurely closed connection");
     if (io != IO_OK)

@@ -74,17 +74,22 @@ static void add_replaced(const struct exchange *x, const struct proxy_target *t,
     add_args(x, out);
 }
 
-static void add_line(const struct origin *o, struct buf *out)
+void origin_add_target(const struct origin *o, struct buf *out)
 {
     const struct exchange *x = o->source.x;
     const struct proxy_target *t = &o->conf->target;
 
-    buf_add(out, x->request.method);
-    buf_add_byte(out, ' ');
     if (o->pick.upstream != NULL && t->uri.len > 0)
         add_replaced(x, t, out);
     else
         add_unchanged(x, out);
+}
+
+static void add_line(const struct origin *o, struct buf *out)
+{
+    buf_add(out, o->source.x->request.method);
+    buf_add_byte(out, ' ');
+    origin_add_target(o, out);
     buf_adds(out, o->conf->http_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
 }
 

@@ -57,8 +57,10 @@ static void write_failed(struct origin *o, enum io io)
 {
     struct exchange *x = o->source.x;
 
-    if (io == IO_CANCELLED)
+    if (io == IO_CANCELLED) {
+        end_upload(o, UPLOAD_BROKEN); /* whoever waits for the head waits for its time alone now */
         return;
+    }
     if (o->state != ORIGIN_ASKING || (io == IO_FAILED && conn_ready(&o->conn->conn))) {
         o->attempt->sent += 1;
         end_upload(o, UPLOAD_BROKEN);
@@ -74,7 +76,7 @@ static void pass_spooled(void *arg)
     struct origin *o = arg;
     const struct body *b = o->source.x->body;
     struct iovec iov[2] = { iov_of(buf_view(&o->conn->out)) };
-    struct block *block = b->file >= 0 ? block_get(&o->source.x->worker->loop->blocks) : NULL;
+    struct block *block = body_in_file(b) ? block_get(&o->source.x->worker->loop->blocks) : NULL;
     size_t skip = o->upload.begun;
     struct span bytes;
     uint64_t at = 0;
@@ -144,7 +146,9 @@ static void pass_streamed(void *arg)
         end_upload(o, UPLOAD_WHOLE);
         if (!o->conf->aborts.ignore_client_abort)
             x->client->ops->watch(x->client, true);
-    } else if (read != IO_CANCELLED) {
+    } else if (read == IO_CANCELLED) {
+        write_failed(o, read);
+    } else {
         break_off(o, x->fault);
     }
 }
@@ -167,14 +171,14 @@ static enum io send_spooled(struct origin *o)
     struct span head = buf_view(&o->conn->out), bytes = { NULL, 0 };
     size_t taken = 0;
 
-    if (b->file < 0)
+    if (!body_in_file(b))
         bytes = buf_view(&b->memory);
     struct iovec iov[2] = { iov_of(head), iov_of(bytes) };
     enum io io = conn_write_start(&o->conn->conn, iov, bytes.len > 0 ? 2 : 1, &taken);
     if (io != IO_OK && io != IO_AGAIN)
         return io;
     o->attempt->sent += taken;
-    if (b->file < 0 && taken == head.len + bytes.len)
+    if (!body_in_file(b) && taken == head.len + bytes.len)
         return IO_OK;
     o->upload.begun = taken;
     return begin_upload(o, pass_spooled);

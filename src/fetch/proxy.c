@@ -162,13 +162,19 @@ static bool set_keepalive(struct conf_call *call, void *field)
     return conf_refuse(call, 1, "a number of connections or \"off\" was expected");
 }
 
-/* Memory only for now: no temporary file. */
-static bool set_no_file(struct conf_call *call, void *field)
+static bool set_proxy_size(struct conf_call *call, void *field)
 {
-    (void)field;
-    return span_is(conf_word(call, 1), "0") ||
-           conf_refuse(call, 1,
-                       "temporary files of answers are known, not supported yet: 0 was expected");
+    struct proxy_size *own = field;
+
+    own->place = conf_place(call, 0);
+    return conf_size.set(call, &own->bytes);
+}
+
+static void print_proxy_size(const void *field, struct buf *out)
+{
+    const struct proxy_size *own = field;
+
+    conf_size.print(&own->bytes, out);
 }
 
 /* proxy_redirect default|off */
@@ -211,7 +217,9 @@ static const struct conf_type name_line = { .set = set_name,
 static const struct conf_type keepalive_type = { .set = set_keepalive, .size = sizeof(uint64_t) };
 static const struct conf_type redirect_type = { .set = set_redirect,
                                                 .size = sizeof(struct proxy_redirects) };
-static const struct conf_type no_file_type = { .set = set_no_file };
+static const struct conf_type size_type = { .set = set_proxy_size,
+                                            .size = sizeof(struct proxy_size),
+                                            .print = print_proxy_size };
 
 #define FIELD(name) offsetof(struct proxy_settings, name)
 
@@ -238,16 +246,22 @@ static const struct directive directives[] = {
       "how much of an answer is read ahead of a slow client", 0, NULL },
     { "proxy_busy_buffers_size", ANYWHERE, 1, 1, &conf_size, FIELD(busy_buffers_size), NULL, WHOLE,
       "how much of it is handed to the client at once", 0, NULL },
-    { "proxy_max_temp_file_size", ANYWHERE, 1, 1, &no_file_type, 0, NULL, WHOLE,
-      "must be 0 for now", 0, NULL },
-    { "proxy_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE,
-      "no temporary files are made", 0, NULL },
+    { "proxy_max_temp_file_size", ANYWHERE, 1, 1, &size_type, FIELD(spill.most), "1024m", WHOLE,
+      "how much more of it, in a temporary file; then the upstream waits. 0: no file", 0, NULL },
+    { "proxy_temp_file_write_size", ANYWHERE, 1, 1, &size_type, FIELD(spill.piece), NULL, WHOLE,
+      "most that is written to it at once", 0, NULL },
+    { "proxy_temp_path", ANYWHERE, 1, 4, &conf_temp_path, FIELD(spill.folder), "proxy_temp", WHOLE,
+      "folder of answers that are too large for memory", 0, NULL },
     { "fastcgi_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE,
-      "no temporary files are made", 0, NULL },
+      "no temporary files are made", 0, &conf_temp_path },
     { "uwsgi_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE,
-      "no temporary files are made", 0, NULL },
+      "no temporary files are made", 0, &conf_temp_path },
     { "scgi_temp_path", ANYWHERE, 1, 4, &conf_nothing, 0, NULL, NONE, "no temporary files are made",
-      0, NULL },
+      0, &conf_temp_path },
+    { "proxy_headers_hash_max_size", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE, "sizes itself",
+      0, &conf_number },
+    { "proxy_headers_hash_bucket_size", ANYWHERE, 1, 1, &conf_nothing, 0, NULL, NONE,
+      "sizes itself", 0, &conf_number },
     { "proxy_buffering", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.buffering), "on", WHOLE,
       "read answers ahead of a slow client", 0, NULL },
     { "proxy_request_buffering", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.request_buffering),
@@ -273,16 +287,90 @@ static const struct directive directives[] = {
 
 /* --- after all is read ---------------------------------------------------------------------- */
 
+static uint64_t largest_buffer(const struct proxy_settings *own)
+{
+    return own->buffer_size > own->buffers.size ? own->buffer_size : own->buffers.size;
+}
+
+/* NGINX's relations: while the busy ones are on their way to the client, one more can be filled.
+ * Checked for blocks that only inherit, too: each directive may come from another one. */
+static bool check_buffers(struct conf *conf, const struct conf_block *block,
+                          const struct proxy_settings *own)
+{
+    uint64_t largest = largest_buffer(own);
+    uint64_t busy = own->busy_buffers_size ? own->busy_buffers_size : 2 * largest;
+
+    if (own->buffers.count < 2)
+        return conf_complain(conf, block->place, "there must be at least 2 \"proxy_buffers\"");
+    if (busy < largest)
+        return conf_complain(conf, block->place,
+                             "\"proxy_busy_buffers_size\" must be equal to or greater than the "
+                             "maximum of the value of \"proxy_buffer_size\" and one of the "
+                             "\"proxy_buffers\"");
+    if (busy > (own->buffers.count - 1) * own->buffers.size)
+        return conf_complain(conf, block->place,
+                             "\"proxy_busy_buffers_size\" must be less than the size of all "
+                             "\"proxy_buffers\" minus one buffer");
+    return true;
+}
+
+/* NGINX's rule: a buffer goes to the file whole. */
+static bool holds_a_buffer(struct conf *conf, const struct proxy_settings *own,
+                           const struct proxy_size *size, const char *name, const char *or_else)
+{
+    bool unset = size->place.line == 0, off = size->bytes == 0 && or_else[0] != '\0';
+
+    return unset || off || size->bytes >= largest_buffer(own) ||
+           conf_complain(conf, size->place,
+                         "\"%s\" must be %sequal to or greater than the maximum of the value of "
+                         "\"proxy_buffer_size\" and one of the \"proxy_buffers\"",
+                         name, or_else);
+}
+
+static bool check_spill(struct conf *conf, const struct proxy_settings *own)
+{
+    const struct proxy_spill *spill = &own->spill;
+
+    return holds_a_buffer(conf, own, &spill->most, "proxy_max_temp_file_size",
+                          "equal to zero to disable temporary files usage or must be ") &&
+           holds_a_buffer(conf, own, &spill->piece, "proxy_temp_file_write_size", "");
+}
+
+/* A folder is made where answers can come to lie in it. */
+static void add_folder(struct generation *g, const struct proxy_settings *own)
+{
+    if (own->switches.buffering && own->spill.most.bytes > 0)
+        generation_list_add(g, &g->folders, &own->spill.folder, sizeof(own->spill.folder));
+}
+
+static void add_folders_of_forward_blocks(struct generation *g)
+{
+    struct conf_block **blocks = g->servers.items;
+
+    for (uint32_t i = 0; i < g->servers.len; i++)
+        if (blocks[i]->context == CTX_FORWARD)
+            add_folder(g, settings_in(blocks[i], module_index(g, &proxy_module)));
+}
+
 /* A name in proxy_pass may be that of an `upstream` block, wherever it stands. */
 static bool check(struct conf *conf, struct conf_block *block, void *settings)
 {
     struct proxy_settings *own = settings;
     struct generation *g = conf_user_of(conf);
 
+    if (!check_buffers(conf, block, own))
+        return false;
+    if (conf_is_good(conf) && !check_spill(conf, own)) /* said once, not in each inner block */
+        return false;
+    if (block->parent == NULL)
+        add_folders_of_forward_blocks(g);
     while (block->parent != NULL)
         block = block->parent;
     g->top = block;
-    if (own->target.upstream == NULL || own->target.upstream->named)
+    if (own->target.upstream == NULL)
+        return true;
+    add_folder(g, own);
+    if (own->target.upstream->named)
         return true;
     struct upstream *named = upstream_named(g, own->target.written);
     if (named != NULL) {
@@ -401,10 +489,10 @@ static bool get_forwarded_for(struct exchange *x, struct span arg, struct span *
 }
 
 static const struct variable variables[] = {
-    { "proxy_host", false, get_proxy_host,
+    { "proxy_host", NO_FAMILY, get_proxy_host,
       "host and port of proxy_pass, without the default port" },
-    { "proxy_port", false, get_proxy_port, "port of proxy_pass" },
-    { "proxy_add_x_forwarded_for", false, get_forwarded_for,
+    { "proxy_port", NO_FAMILY, get_proxy_port, "port of proxy_pass" },
+    { "proxy_add_x_forwarded_for", NO_FAMILY, get_forwarded_for,
       "X-Forwarded-For with the client's address added" },
     {},
 };

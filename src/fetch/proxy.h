@@ -40,6 +40,11 @@ struct proxy_target {          /* proxy_pass */
     bool exact;
 };
 
+struct proxy_size {
+    uint64_t bytes;
+    struct place place; /* of its line */
+};
+
 struct proxy_settings {
     struct proxy_target target;
     struct conf_list set_headers;  /* of struct proxy_header */
@@ -53,6 +58,11 @@ struct proxy_settings {
     uint64_t buffer_size;                /* of an answer's head */
     struct conf_buffers buffers;
     uint64_t busy_buffers_size; /* 0: two buffers */
+    struct proxy_spill {        /* the file behind the buffers */
+        struct placed_path folder;
+        struct proxy_size most;  /* 0: no file */
+        struct proxy_size piece; /* a write at most; 0: two buffers */
+    } spill;
     unsigned next_upstream;
     uint64_t next_upstream_tries;
     uint64_t next_upstream_timeout; /* ms; 0: none */

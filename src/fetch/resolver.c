@@ -72,7 +72,7 @@ static const struct directive directives[] = {
 };
 
 static struct resolver *make(struct worker *w, const struct generation *g,
-                             const struct resolver_settings *own)
+                             const struct resolver_settings *own, bool silent)
 {
     struct resolver_options options = own->line.options;
 
@@ -80,6 +80,8 @@ static struct resolver *make(struct worker *w, const struct generation *g,
         options = (struct resolver_options){ .ipv4 = true, .ipv6 = true };
         options.server_count = resolv_conf_servers(g->dns.resolv_conf, options.servers);
     }
+    if (silent)
+        options.server_count = 0;
     options.hosts = g->dns.hosts;
     options.timeout_ms = own->timeout;
     return resolver_new(w->loop, &options);
@@ -103,12 +105,13 @@ static void start(struct worker *w, struct generation *g, void *settings)
     struct block_resolvers *all = arena_zalloc(&g->arena, sizeof(*all));
 
     (void)settings;
-    g->dns.resolver = make(w, g, settings_in(reverse_block(g), module));
+    g->dns.resolver = make(w, g, settings_in(reverse_block(g), module), g->dns.silent.servers);
     all->at = arena_alloc(&g->arena, sizeof(*all->at) * (g->servers.len + 1));
     for (uint32_t i = 0; i < g->servers.len; i++)
         if (blocks[i]->context == CTX_FORWARD)
             all->at[all->count++] =
-                (struct block_resolver){ blocks[i], make(w, g, settings_in(blocks[i], module)) };
+                (struct block_resolver){ blocks[i], make(w, g, settings_in(blocks[i], module),
+                                                         g->dns.silent.forward) };
     g->dns.forward_resolvers = all;
 }
 

@@ -84,7 +84,8 @@ static bool set_root(struct conf_call *call, void *field)
 
     if (names_a_root(text))
         return conf_refuse(call, 1, "the root's own variables cannot be used in \"%s\"", name.at);
-    *r = (struct root){ .prefix = conf_prefix_path(call, span_of("")) };
+    *r = (struct root){ .prefix = conf_prefix_path(call, span_of("")),
+                        .place = conf_place(call, 0) };
     if (alias && !note_alias(call, r))
         return false;
     if (!alias)

@@ -20,6 +20,7 @@ struct root {
     struct span prefix;         /* of the process, for a path whose start is a variable */
     struct span location;       /* ROOT_ALIAS: the name that is replaced */
     enum root_kind kind;
+    struct place place; /* line 0: the default */
 };
 
 enum symlinks { SYMLINKS_FOLLOWED, SYMLINKS_REFUSED, SYMLINKS_OF_OWNER };

@@ -124,7 +124,7 @@ static bool get_bytes_down(struct exchange *x, struct span arg, struct span *ret
 }
 
 const struct variable tunnel_variables[] = {
-    { "forward_bytes_up", false, get_bytes_up, "payload from the client to the origin" },
-    { "forward_bytes_down", false, get_bytes_down, "payload from the origin to the client" },
+    { "forward_bytes_up", NO_FAMILY, get_bytes_up, "payload from the client to the origin" },
+    { "forward_bytes_down", NO_FAMILY, get_bytes_down, "payload from the origin to the client" },
     {},
 };

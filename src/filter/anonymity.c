@@ -10,6 +10,7 @@
  * Tunnels are not touched. Values that are made lie in the exchange's arena. */
 #include "conf/types.h"
 #include "exchange/exchange.h"
+#include "exchange/trace.h"
 #include "exchange/template.h"
 #include "proto/uri.h"
 
@@ -212,12 +213,31 @@ static bool is_ours(const struct exchange *x)
     return x->block->context == CTX_FORWARD && x->request.method_id != METHOD_CONNECT;
 }
 
+static const char *const levels[] = { [ANONYMITY_TRANSPARENT] = "transparent",
+                                      [ANONYMITY_ANONYMOUS] = "anonymous",
+                                      [ANONYMITY_ELITE] = "elite" };
+
+static void tell_level(struct exchange *x, unsigned level)
+{
+    static const char *const told[] = { [ANONYMITY_TRANSPARENT] =
+                                            "sites learn the client's address",
+                                        [ANONYMITY_ANONYMOUS] =
+                                            "sites learn that there is a proxy, not for whom",
+                                        [ANONYMITY_ELITE] = "sites do not learn of a proxy" };
+
+    if (trace_of(x) == NULL)
+        return;
+    trace_say(x, DECIDED_ANONYMITY, NEXT, x->block->place, "%s", levels[level]);
+    trace_why(x, "%s", told[level]);
+}
+
 static enum verdict on_request(struct exchange *x, const void *settings)
 {
     const struct anonymity_settings *own = settings;
 
     if (!is_ours(x))
         return NEXT;
+    tell_level(x, own->level);
     drop_fields(&x->request.fields, own->level);
     switch ((enum anonymity)own->level) {
     case ANONYMITY_TRANSPARENT:
@@ -254,10 +274,6 @@ static enum verdict on_response(struct exchange *x, const void *settings)
 }
 
 /* --- rows ----------------------------------------------------------------------------------- */
-
-static const char *const levels[] = { [ANONYMITY_TRANSPARENT] = "transparent",
-                                      [ANONYMITY_ANONYMOUS] = "anonymous",
-                                      [ANONYMITY_ELITE] = "elite" };
 
 static bool set_level(struct conf_call *call, void *field)
 {

@@ -7,7 +7,7 @@
 #include "filter/gzip.h"
 
 #include "conf/types.h"
-#include "exchange/exchange.h"
+#include "exchange/trace.h"
 #include "filter/changed_body.h"
 #include "filter/gzip_stream.h"
 #include "filter/media_types.h"
@@ -151,27 +151,41 @@ static bool proxy_may_have_it(const struct exchange *x, unsigned proxied)
 
 /* --- the decision --------------------------------------------------------------------------- */
 
-/* `no-transform` is the origin's veto (RFC 9110 7.7), a piece must stay one. */
-static bool answer_fits(const struct exchange *x, const struct gzip_settings *own)
+/* Why the answer stays as it is; NULL: it may be compressed. `no-transform` is the origin's veto
+ * (RFC 9110 7.7), a piece must stay one. */
+static const char *answer_misfit(const struct exchange *x, const struct gzip_settings *own)
 {
     const struct response *r = &x->response;
 
-    return (r->status == 200 || r->status == 403 || r->status == 404) &&
-           fields_find(&r->fields, FIELD_CONTENT_ENCODING) == NULL &&
-           (r->length == LENGTH_UNKNOWN || r->length >= own->min_length) &&
-           media_types_have(&own->types, x) &&
-           fields_find(&r->fields, FIELD_CONTENT_RANGE) == NULL &&
-           !fields_list_has(&r->fields, FIELD_CACHE_CONTROL, "no-transform");
+    if (r->status != 200 && r->status != 403 && r->status != 404)
+        return "the status is none of 200, 403, 404";
+    if (fields_find(&r->fields, FIELD_CONTENT_ENCODING) != NULL)
+        return "it is encoded already";
+    if (r->length != LENGTH_UNKNOWN && r->length < own->min_length)
+        return "shorter than gzip_min_length";
+    if (!media_types_have(&own->types, x))
+        return "gzip_types does not name its type";
+    if (fields_find(&r->fields, FIELD_CONTENT_RANGE) != NULL)
+        return "a piece stays as it is";
+    return fields_list_has(&r->fields, FIELD_CACHE_CONTROL, "no-transform")
+               ? "the origin forbids it: no-transform"
+               : NULL;
 }
 
-static bool client_fits(const struct exchange *x, const struct gzip_settings *own)
+static const char *client_misfit(const struct exchange *x, const struct gzip_settings *own)
 {
     const struct field *accepts = fields_find(&x->request.fields, FIELD_ACCEPT_ENCODING);
     const struct field *agent = fields_find(&x->request.fields, FIELD_USER_AGENT);
 
-    return accepts != NULL && gzip_is_accepted(accepts->value) &&
-           x->request.minor >= own->http_version && proxy_may_have_it(x, own->proxied) &&
-           !(own->client.msie6 && agent != NULL && gzip_is_msie6(agent->value));
+    if (accepts == NULL || !gzip_is_accepted(accepts->value))
+        return "the client does not accept it";
+    if (x->request.minor < own->http_version)
+        return "gzip_http_version asks for more";
+    if (!proxy_may_have_it(x, own->proxied))
+        return "the request came through a proxy, and gzip_proxied does not allow it";
+    return own->client.msie6 && agent != NULL && gzip_is_msie6(agent->value)
+               ? "gzip_disable names the client"
+               : NULL;
 }
 
 /* NGINX's place: before all that the answer brought. */
@@ -188,11 +202,16 @@ static bool wants(struct exchange *x, const void *settings)
 {
     const struct gzip_settings *own = settings;
 
-    if (!own->on || exchange_is_forward(x) || !answer_fits(x, own))
+    if (!own->on || exchange_is_forward(x))
         return false;
-    if (own->client.vary)
+    const char *misfit = answer_misfit(x, own);
+    if (misfit == NULL && own->client.vary)
         add_vary(x);
-    return client_fits(x, own);
+    if (misfit == NULL)
+        misfit = client_misfit(x, own);
+    if (trace_of(x) != NULL)
+        trace_filter(x, "gzip", "compresses", misfit);
+    return misfit == NULL;
 }
 
 static void change_head(struct exchange *x)
@@ -267,7 +286,7 @@ static const struct directive directives[] = {
     { "gzip_disable", ANYWHERE, 1, ANY_ARGS, &disable_type, FIELD(client.msie6), NULL, WHOLE,
       "clients that get no compressed answer: msie6", 0, NULL },
     { "gzip_buffers", ANYWHERE, 2, 2, &conf_nothing, 0, NULL, NONE, "a stream has its own block", 0,
-      NULL },
+      &conf_buffers },
     {},
 };
 #undef FIELD
@@ -294,7 +313,7 @@ static bool get_ratio(struct exchange *x, struct span arg, struct span *ret)
 }
 
 static const struct variable variables[] = {
-    { "gzip_ratio", false, get_ratio,
+    { "gzip_ratio", NO_FAMILY, get_ratio,
       "how much smaller the answer became: bytes in over bytes out" },
     {},
 };

@@ -219,7 +219,7 @@ struct source *gzip_stream_new(struct exchange *x, struct source *inner, unsigne
 {
     struct gzip_stream *g = arena_zalloc(&x->arena, sizeof(*g));
 
-    g->source = (struct source){ &gzip_ops, x };
+    g->source = (struct source){ .ops = &gzip_ops, .x = x };
     input_init(&g->input, inner);
     g->out = block_get(&x->worker->loop->blocks);
     if (g->out == NULL || !begin(g, level, length)) {

@@ -3,7 +3,7 @@
 #include "filter/sub_filter.h"
 
 #include "conf/types.h"
-#include "exchange/exchange.h"
+#include "exchange/trace.h"
 #include "filter/changed_body.h"
 #include "filter/media_types.h"
 #include "filter/sub_stream.h"
@@ -20,14 +20,28 @@ struct sub_settings {
     bool last_modified;
 };
 
+/* Why the answer stays as it is; NULL: texts are looked for. */
+static const char *misfit_of(const struct exchange *x, const struct sub_settings *own)
+{
+    if (x->response.length == 0)
+        return "it is empty";
+    if (fields_find(&x->response.fields, FIELD_CONTENT_ENCODING) != NULL)
+        return "it is encoded already";
+    if (fields_find(&x->response.fields, FIELD_CONTENT_RANGE) != NULL)
+        return "a piece stays as it is";
+    return media_types_have(&own->types, x) ? NULL : "sub_filter_types does not name its type";
+}
+
 static bool wants(struct exchange *x, const void *settings)
 {
     const struct sub_settings *own = settings;
 
-    return own->lines.len > 0 && x->response.length != 0 &&
-           fields_find(&x->response.fields, FIELD_CONTENT_ENCODING) == NULL &&
-           fields_find(&x->response.fields, FIELD_CONTENT_RANGE) == NULL &&
-           media_types_have(&own->types, x);
+    if (own->lines.len == 0)
+        return false;
+    const char *misfit = misfit_of(x, own);
+    if (trace_of(x) != NULL)
+        trace_filter(x, "sub_filter", "replaces", misfit);
+    return misfit == NULL;
 }
 
 static struct span lower_case(struct exchange *x, struct span text)

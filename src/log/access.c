@@ -2,14 +2,18 @@
  * bytes never end a line or leave their quotes. */
 #include "log/access.h"
 
+#include "base/log_file.h"
 #include "conf/types.h"
 #include "exchange/exchange.h"
 #include "exchange/template.h"
+#include "log/escape.h"
 #include "log/sink.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 enum { GZIP_BUFFER = 64 * 1024, MOST_BUFFER = 1024 * 1024 * 1024, LONGEST_PATH = 1024 };
+enum { MOST_OF_VALUES = 64 * 1024 }; /* bytes in a line, before they are escaped (OBS-05) */
 
 enum escape { ESCAPE_DEFAULT, ESCAPE_JSON, ESCAPE_NONE };
 
@@ -136,7 +140,7 @@ static bool has_variables(const struct access_log *log)
 static bool agrees_with_others(struct conf_call *call, const struct access_log *log)
 {
     const struct generation *g = conf_user(call);
-    const struct conf_list *buffered = &g->buffered_logs;
+    const struct conf_list *buffered = &g->logs.buffered;
     const struct sink_spec *all = buffered->items;
 
     for (uint32_t i = 0; i < buffered->len; i++)
@@ -165,7 +169,7 @@ static bool check_options(struct conf_call *call, const struct access_log *log)
         return conf_refuse(call, 1, "logs to syslog cannot be buffered");
     if (!agrees_with_others(call, log))
         return false;
-    generation_list_add(g, &g->buffered_logs, &log->to, sizeof(log->to));
+    generation_list_add(g, &g->logs.buffered, &log->to, sizeof(log->to));
     return true;
 }
 
@@ -294,7 +298,9 @@ static void note_folder(struct generation *g, const struct access_log *log)
         return;
     if (has_variables(log))
         path = fixed_folder(path);
-    generation_list_add(g, has_variables(log) ? &g->folders : &g->log_paths, &path, sizeof(path));
+    struct placed_path noted = { path, log->place };
+    generation_list_add(g, has_variables(log) ? &g->folders : &g->logs.paths, &noted,
+                        sizeof(noted));
 }
 
 static bool check(struct conf *conf, struct conf_block *block, void *settings)
@@ -310,7 +316,7 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
                                  (int)logs[i].format_name.len, logs[i].format_name.at);
     }
     struct generation *g = conf_user_of(conf);
-    generation_list_add(g, &g->access_logs, &own->access.logs, sizeof(own->access.logs));
+    generation_list_add(g, &g->logs.access, &own->access.logs, sizeof(own->access.logs));
     return true;
 }
 
@@ -338,9 +344,9 @@ static bool use_standard(const struct generation *g, bool forward, const struct 
 /* A log that nobody writes to is not opened. */
 static void forget(struct generation *g, const struct access_log *logs)
 {
-    struct conf_list *lists = g->access_logs.items;
+    struct conf_list *lists = g->logs.access.items;
 
-    for (uint32_t i = 0; i < g->access_logs.len; i++)
+    for (uint32_t i = 0; i < g->logs.access.len; i++)
         if (lists[i].items == logs)
             lists[i].len = 0;
 }
@@ -362,17 +368,22 @@ static bool init(struct generation *g, struct conf *conf, void *settings)
     *own = *standard;
     own->to.path = sibling(&g->arena, standard->to.path, "forward.log");
     own->format = built_in(conf, g->top, span_of("squid"));
-    generation_list_add(g, &g->access_logs, &list, sizeof(list));
+    generation_list_add(g, &g->logs.access, &list, sizeof(list));
     return own->format != NULL;
+}
+
+static struct log_failure failure_of(const struct access_log *log, int error)
+{
+    return (struct log_failure){ log->to.path, log->place, error };
 }
 
 /* Opens what lines will be written to; rights are not yet dropped. */
 static void start(struct worker *w, struct generation *g, void *settings)
 {
-    const struct conf_list *lists = g->access_logs.items;
+    const struct conf_list *lists = g->logs.access.items;
 
     (void)settings;
-    for (uint32_t i = 0; i < g->access_logs.len; i++) {
+    for (uint32_t i = 0; i < g->logs.access.len && w->sinks != NULL; i++) { /* NULL: a rehearsal */
         struct access_log *logs = lists[i].items;
 
         for (uint32_t j = 0; j < lists[i].len; j++) {
@@ -383,80 +394,50 @@ static void start(struct worker *w, struct generation *g, void *settings)
             if (logs[j].sink == NULL)
                 logs[j].sink = sink_open(w, &logs[j].to, &error);
             if (logs[j].sink == NULL)
-                sinks_note_failure(w, logs[j].to.path, -error);
+                sinks_note_failure(w, failure_of(&logs[j], -error));
         }
     }
+}
+
+/* What is no file needs no trial. */
+static int try_open(const struct access_log *log)
+{
+    struct log_file file;
+    char path[LONGEST_PATH];
+
+    if (has_variables(log) || log->to.syslog != NULL)
+        return 0;
+    if (!span_to_cstr(log->to.path, sizeof(path), path))
+        return -ENAMETOOLONG;
+    int failed = log_file_open(path, &file);
+    if (failed == 0)
+        log_file_close(&file);
+    return failed;
+}
+
+bool access_logs_try(const struct generation *g, struct log_failure *ret)
+{
+    const struct conf_list *lists = g->logs.access.items;
+
+    for (uint32_t i = 0; i < g->logs.access.len; i++) {
+        const struct access_log *logs = lists[i].items;
+
+        for (uint32_t j = 0; j < lists[i].len; j++) {
+            int failed = try_open(&logs[j]);
+
+            if (failed < 0) {
+                *ret = failure_of(&logs[j], -failed);
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* --- writing -------------------------------------------------------------------------------- */
 
-/* How many bytes at the start stand for themselves. */
-static size_t plain_length(struct span value)
-{
-    size_t len = 0;
-
-    while (len < value.len) {
-        unsigned char c = (unsigned char)value.at[len];
-
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-            break;
-        len++;
-    }
-    return len;
-}
-
-static void add_default(struct span value, bool set, struct buf *out)
-{
-    static const char digits[] = "0123456789ABCDEF";
-
-    if (!set)
-        buf_add_byte(out, '-');
-    while (value.len > 0) {
-        size_t plain = plain_length(value);
-
-        buf_add(out, span_first(value, plain));
-        value = span_from(value, plain);
-        if (value.len > 0) {
-            unsigned char c = (unsigned char)value.at[0];
-            char text[4] = { '\\', 'x', digits[c >> 4], digits[c & 15] };
-
-            buf_add(out, (struct span){ text, 4 });
-            value = span_from(value, 1);
-        }
-    }
-}
-
-static void add_json(struct span value, bool set, struct buf *out)
-{
-    (void)set;
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.at[i];
-        const char *short_form = c == '"'    ? "\\\""
-                                 : c == '\\' ? "\\\\"
-                                 : c == '\n' ? "\\n"
-                                 : c == '\r' ? "\\r"
-                                 : c == '\t' ? "\\t"
-                                 : c == '\b' ? "\\b"
-                                 : c == '\f' ? "\\f"
-                                             : NULL;
-
-        if (short_form != NULL)
-            buf_adds(out, short_form);
-        else if (c < 0x20)
-            buf_addf(out, "\\u%04X", c);
-        else
-            buf_add_byte(out, (char)c);
-    }
-}
-
-static void add_raw(struct span value, bool set, struct buf *out)
-{
-    (void)set;
-    buf_add(out, value);
-}
-
 static void (*const printers[])(struct span, bool, struct buf *) = {
-    [ESCAPE_DEFAULT] = add_default, [ESCAPE_JSON] = add_json, [ESCAPE_NONE] = add_raw
+    [ESCAPE_DEFAULT] = escape_default, [ESCAPE_JSON] = escape_json, [ESCAPE_NONE] = escape_none
 };
 
 static bool is_wanted(struct exchange *x, const struct access_log *log)
@@ -504,7 +485,7 @@ static struct log_sink *sink_for(struct exchange *x, const struct access_log *lo
     if (path.len == 0 || path.len >= LONGEST_PATH || span_find(path, '\0') < path.len ||
         climbs(span_from(path, fixed.len)))
         return NULL;
-    return sink_pass(x->worker, path);
+    return sink_pass(x->worker, path, fixed.len);
 }
 
 static void write_to(struct exchange *x, const struct access_log *log)
@@ -514,7 +495,7 @@ static void write_to(struct exchange *x, const struct access_log *log)
     if (sink == NULL)
         return;
     struct buf *out = sink_buffer(sink);
-    template_each(x, &log->format->text, out, printers[log->format->escape]);
+    template_log(x, &log->format->text, out, printers[log->format->escape], MOST_OF_VALUES);
     buf_add_byte(out, '\n');
     sink_line(sink);
 }

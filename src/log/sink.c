@@ -7,14 +7,22 @@
 #include "log/sink.h"
 
 #include "base/link.h"
+#include "base/log_file.h"
 #include "log/gzip_member.h"
-#include "log/log_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MOST_WAITING = 1024 * 1024, FLUSH_AT = 64 * 1024, RETRY_MS = 100, MOST_PASSING = 64 };
+enum {
+    MOST_WAITING = 1024 * 1024,
+    MOST_OF_ALL = 64 * 1024 * 1024,
+    FLUSH_AT = 64 * 1024,
+    RETRY_MS = 100,
+    MOST_PASSING = 64,
+    LONGEST_FOLDER = 1024,
+    KEPT_ROOM = 2 * FLUSH_AT
+};
 
 struct log_sink {
     struct log_sink *next;
@@ -25,7 +33,7 @@ struct log_sink {
     struct timer due;    /* flush=, or the next try of a pipe that was full */
     uint64_t complained; /* ms: a failure is said once a second */
     uint64_t lost;       /* lines since then */
-    int fd;
+    struct log_file to;  /* or the socket to `syslog` */
     struct sink_options {
         size_t buffer;
         uint64_t flush;
@@ -77,7 +85,7 @@ static size_t put(struct log_sink *s, struct span text)
     size_t done = 0, written;
 
     while (done < text.len) {
-        int failed = log_file_write(s->fd, span_from(text, done), &written);
+        int failed = log_file_write(&s->to, span_from(text, done), &written);
 
         if (failed == -EAGAIN) {
             try_later(s);
@@ -93,9 +101,22 @@ static size_t put(struct log_sink *s, struct span text)
     return done;
 }
 
+/* What a burst took is given back: else every sink would keep its largest for ever. */
+static void shrink(const struct log_sink *s, struct buf *b)
+{
+    if (b->len > 0 || b->room <= KEPT_ROOM + 2 * s->options.buffer)
+        return;
+    size_t max = b->max;
+    struct budget *budget = b->budget;
+
+    buf_done(b);
+    buf_init(b, max, budget);
+}
+
 static void put_ready(struct log_sink *s)
 {
     buf_drop(&s->ready, put(s, buf_view(&s->ready)));
+    shrink(s, &s->ready);
 }
 
 static void compress_lines(struct log_sink *s, size_t len)
@@ -123,6 +144,7 @@ static void leave(struct log_sink *s, size_t len)
         buf_drop(&s->lines, done);
     }
     s->whole -= done;
+    shrink(s, &s->lines);
 }
 
 static void flush(struct log_sink *s)
@@ -144,7 +166,7 @@ static void sink_free(struct log_sink *s)
     timer_unset(&s->all->worker->loop->wheel, &s->due);
     buf_done(&s->lines);
     buf_done(&s->ready);
-    close(s->fd);
+    log_file_close(&s->to);
     free(s->syslog);
     free(s);
 }
@@ -181,6 +203,7 @@ void sinks_start(struct worker *w)
         abort();
     w->sinks->worker = w;
     w->sinks->flush.fn = at_turn_end;
+    w->sinks->budget.max = MOST_OF_ALL;
 }
 
 static struct log_sink *find(struct log_sink *list, struct span path)
@@ -188,6 +211,23 @@ static struct log_sink *find(struct log_sink *list, struct span path)
     while (list != NULL && !span_same((struct span){ list->path, list->path_length }, path))
         list = list->next;
     return list;
+}
+
+static int open_target(const struct sink_spec *spec, const char *path, struct log_file *ret)
+{
+    char folder[LONGEST_FOLDER];
+    int fd;
+
+    if (spec->syslog != NULL) {
+        fd = syslog_open(spec->syslog);
+        *ret = (struct log_file){ .fd = fd };
+        return fd < 0 ? fd : 0;
+    }
+    if (spec->fixed == 0)
+        return log_file_open(path, ret);
+    if (!span_to_cstr(span_first(spec->path, spec->fixed), sizeof(folder), folder))
+        return -ENAMETOOLONG;
+    return log_file_open_beneath(folder, path + spec->fixed, ret);
 }
 
 static struct log_sink *sink_new(struct worker *w, const struct sink_spec *spec, int *ret_error)
@@ -198,9 +238,9 @@ static struct log_sink *sink_new(struct worker *w, const struct sink_spec *spec,
         abort();
     memcpy(s->path, spec->path.at, spec->path.len);
     s->path_length = (uint32_t)spec->path.len;
-    s->fd = spec->syslog != NULL ? syslog_open(spec->syslog) : log_file_open(s->path);
-    if (s->fd < 0) {
-        *ret_error = s->fd;
+    int failed = open_target(spec, s->path, &s->to);
+    if (failed < 0) {
+        *ret_error = failed;
         free(s);
         return NULL;
     }
@@ -212,8 +252,8 @@ static struct log_sink *sink_new(struct worker *w, const struct sink_spec *spec,
     }
     s->all = w->sinks;
     s->due.on_time = on_due;
-    buf_init(&s->lines, MOST_WAITING + spec->buffer, NULL);
-    buf_init(&s->ready, MOST_WAITING + spec->buffer, NULL);
+    buf_init(&s->lines, MOST_WAITING, &w->sinks->budget);
+    buf_init(&s->ready, MOST_WAITING, &w->sinks->budget);
     return s;
 }
 
@@ -229,17 +269,18 @@ struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *
         w->sinks->first = s;
     }
     if (spec->buffer > 0) {
+        w->sinks->budget.max += 4 * (spec->buffer - s->options.buffer); /* two, growing by halves */
         s->options = (struct sink_options){ spec->buffer, spec->flush, spec->gzip };
         s->lines.max = s->ready.max = MOST_WAITING + spec->buffer;
     }
     return s;
 }
 
-struct log_sink *sink_pass(struct worker *w, struct span path)
+struct log_sink *sink_pass(struct worker *w, struct span path, size_t fixed)
 {
     struct log_sinks *all = w->sinks;
     struct log_sink *s = find(all->first, path);
-    struct sink_spec spec = { .path = path };
+    struct sink_spec spec = { .path = path, .fixed = fixed };
     int error = 0;
 
     if (s == NULL)
@@ -265,21 +306,22 @@ struct log_sink *sink_pass(struct worker *w, struct span path)
 
 static void reopen(struct log_sink *s)
 {
-    int fd = log_file_open(s->path);
+    struct log_file anew;
+    int failed = log_file_open(s->path, &anew);
 
-    if (fd < 0) {
-        errlog_write(s->all->worker->log, LEVEL_EMERG, 0, -fd, "open() \"%s\" failed", s->path);
+    if (failed < 0) {
+        errlog_write(s->all->worker->log, LEVEL_EMERG, 0, -failed, "open() \"%s\" failed", s->path);
         return;
     }
-    close(s->fd);
-    s->fd = fd;
+    log_file_close(&s->to);
+    s->to = anew;
 }
 
 void sinks_reopen(struct worker *w)
 {
     sinks_flush(w);
     for (struct log_sink *s = w->sinks->first; s != NULL; s = s->next)
-        if (s->syslog == NULL)
+        if (s->syslog == NULL && !log_file_is_ours(s->path))
             reopen(s);
 }
 
@@ -298,7 +340,7 @@ static void send_record(struct log_sink *s)
     int failed;
 
     span_chop(&text, '\n');
-    failed = syslog_send(s->fd, s->syslog, s->all->worker->loop->clock.local_time, text);
+    failed = syslog_send(s->to.fd, s->syslog, s->all->worker->loop->clock.local_time, text);
     buf_clear(&s->lines);
     if (failed < 0) {
         s->lost++;
@@ -352,21 +394,16 @@ void sinks_flush(struct worker *w)
     end_passing(w->sinks);
 }
 
-void sinks_note_failure(struct worker *w, struct span path, int error)
+void sinks_note_failure(struct worker *w, struct log_failure failure)
 {
-    w->sinks->failed = path;
-    w->sinks->error = error;
-    errlog_write(w->log, LEVEL_EMERG, 0, error, "open() \"%.*s\" failed", (int)path.len, path.at);
+    w->sinks->failed = failure;
+    errlog_write(w->log, LEVEL_EMERG, 0, failure.error, "open() \"%.*s\" failed",
+                 (int)failure.path.len, failure.path.at);
 }
 
-bool sinks_good(const struct worker *w, struct buf *messages)
+const struct log_failure *sinks_failure(const struct worker *w)
 {
-    const struct log_sinks *all = w->sinks;
-
-    if (all->error != 0)
-        buf_addf(messages, "bifrons: [emerg] open() \"%.*s\" failed (%d: %s)\n",
-                 (int)all->failed.len, all->failed.at, all->error, strerrordesc_np(all->error));
-    return all->error == 0;
+    return w->sinks->failed.error != 0 ? &w->sinks->failed : NULL;
 }
 
 void sinks_free(struct worker *w)

@@ -2,6 +2,7 @@
 #define LOG_SINK_H
 
 #include "exchange/worker.h"
+#include "log/failure.h"
 #include "log/syslog.h"
 
 /* Where logs go: files, our own output, syslog. Opened before rights are dropped. The lines of one
@@ -14,15 +15,18 @@ struct log_sinks {
     struct log_sink *passing; /* of this turn: files whose names hold variables */
     unsigned passing_count;
     struct turn_end flush;
+    struct budget budget; /* of all that waits: its own, so that a peer who spends the worker's
+                             costs no line */
     struct worker *worker;
-    struct span failed; /* a path that could not be opened; generation arena */
-    int error;
-    uint64_t complained; /* ms: about a path with variables */
+    struct log_failure failed; /* the last one */
+    uint64_t complained;       /* ms: about a path with variables */
 };
 
 struct sink_spec {
     struct span path;            /* absolute, `stderr`, or the whole `syslog:...` */
     const struct syslog *syslog; /* NULL: a file */
+    size_t fixed;                /* bytes of a folder that no peer chose, with its slash; the rest
+                                    of `path` is opened below it; 0: no peer chose any of it */
     size_t buffer;               /* bytes; 0: lines leave at the end of their turn */
     uint64_t flush;              /* ms after the first line; 0: only when it is full */
     int gzip;                    /* level; 0: as text */
@@ -31,17 +35,18 @@ struct sink_spec {
 void sinks_start(struct worker *w);
 /* Opens (or finds) it; appends. NULL: `-errno` in ret_error. */
 struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *ret_error);
-/* For lines of this turn alone; then it is gone. NULL: the failure was said. */
-struct log_sink *sink_pass(struct worker *w, struct span path);
+/* For lines of this turn alone; then it is gone. Below the first `fixed` bytes of the path. NULL:
+ * the failure was said. */
+struct log_sink *sink_pass(struct worker *w, struct span path, size_t fixed);
 /* Where the next line is to be written; then sink_line. */
 struct buf *sink_buffer(struct log_sink *s);
 void sink_line(struct log_sink *s);
 void sinks_flush(struct worker *w); /* buffers, too */
 /* Writes what waits and opens each file anew; one that fails stays as it is, and is said. */
 void sinks_reopen(struct worker *w);
-void sinks_note_failure(struct worker *w, struct span path, int error);
-/* False: a log could not be opened; the message is appended. */
-bool sinks_good(const struct worker *w, struct buf *messages);
+void sinks_note_failure(struct worker *w, struct log_failure failure);
+/* A log that could not be opened; NULL: all could. */
+const struct log_failure *sinks_failure(const struct worker *w);
 void sinks_free(struct worker *w);
 
 #endif

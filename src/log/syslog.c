@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 enum { SYSLOG_PORT = 514, LOCAL7 = 23, INFO = 6, UNSET = 255, MOST_HEAD = 256 };
+enum { LONGEST_RECORD = 2048, SHORTER_RECORD = 1024 };
+
+#define CUT "..."
 
 static const char *const facilities[] = { "kern",     "user",   "mail",   "daemon", "auth",
                                           "intern",   "lpr",    "news",   "uucp",   "clock",
@@ -144,17 +147,41 @@ static int print_head(const struct syslog *to, const char *local_time, char head
                     local_time + 12, host, host[0] != '\0' ? " " : "", to->tag);
 }
 
-/* Not connected: a server that was started anew is found again, and a refusal of one record does
- * not cost the next. */
-int syslog_send(int fd, const struct syslog *to, const char *local_time, struct span text)
+/* A receiver takes 1 KiB at least (RFC 3164 4.1), and should take 2 KiB (RFC 5424 6.1). */
+static struct span fitting(struct span text, size_t room, struct span *ret_mark)
 {
-    char head[MOST_HEAD];
-    size_t len = (size_t)print_head(to, local_time, head);
-    struct iovec parts[] = { { head, len }, { (char *)(uintptr_t)text.at, text.len } };
+    size_t len = room - strlen(CUT);
+
+    *ret_mark = span_of(text.len > room ? CUT : "");
+    if (text.len <= room)
+        return text;
+    for (unsigned i = 0; i < 3 && len > 0 && (text.at[len] & 0xc0) == 0x80; i++)
+        len--; /* no half of a character of UTF-8 */
+    return span_first(text, len);
+}
+
+static int send_at_most(int fd, const struct syslog *to, struct span head, struct span text,
+                        size_t most)
+{
+    struct span mark, part = fitting(text, most - head.len, &mark);
+    struct iovec parts[] = { { (char *)(uintptr_t)head.at, head.len },
+                             { (char *)(uintptr_t)part.at, part.len },
+                             { (char *)(uintptr_t)mark.at, mark.len } };
     struct msghdr message = { .msg_name = (void *)(uintptr_t)&to->address,
                               .msg_namelen = to->address_length,
                               .msg_iov = parts,
                               .msg_iovlen = COUNT(parts) };
 
     return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Not connected: a server that was started anew is found again, and a refusal of one record does
+ * not cost the next. */
+int syslog_send(int fd, const struct syslog *to, const char *local_time, struct span text)
+{
+    char head[MOST_HEAD];
+    struct span start = { head, (size_t)print_head(to, local_time, head) };
+    int failed = send_at_most(fd, to, start, text, LONGEST_RECORD);
+
+    return failed == -EMSGSIZE ? send_at_most(fd, to, start, text, SHORTER_RECORD) : failed;
 }

@@ -17,7 +17,8 @@ struct syslog {
 bool syslog_read(struct conf_call *call, unsigned word, struct syslog *ret);
 /* A socket to it, non-blocking, or -errno. */
 int syslog_open(const struct syslog *to);
-/* One record; never waits. `local_time` as in `struct clock`. 0 or -errno: it is lost. */
+/* One record, of at most 2 KiB, or 1 KiB where that is too long; what is cut ends in `...`. Never
+ * waits. `local_time` as in `struct clock`. 0 or -errno: it is lost. */
 int syslog_send(int fd, const struct syslog *to, const char *local_time, struct span text);
 
 #endif

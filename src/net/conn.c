@@ -193,6 +193,41 @@ enum io conn_send_file(struct conn *c, int file, uint64_t at, size_t n, uint64_t
     return io;
 }
 
+enum io conn_splice_in(struct conn *c, int pipe, uint64_t deadline, size_t most, size_t *ret_moved)
+{
+    enum io io = share(c);
+
+    *ret_moved = 0;
+    while (io == IO_OK && *ret_moved == 0) {
+        io = sock_splice_in(&c->sock, pipe, most, ret_moved);
+        if (io == IO_AGAIN) {
+            c->streak = 0;
+            io = sock_wait(&c->sock, SIDE_READ, deadline);
+        }
+    }
+    return io;
+}
+
+enum io conn_splice_out(struct conn *c, int pipe, size_t n, uint64_t between_ms, size_t *ret_sent)
+{
+    uint64_t deadline = deadline_after(c, between_ms);
+    enum io io = share(c);
+    size_t sent = 0;
+
+    while (sent < n && io == IO_OK) {
+        size_t taken = 0;
+
+        io = sock_splice_out(&c->sock, pipe, n - sent, &taken);
+        sent += taken;
+        if (taken > 0)
+            deadline = deadline_after(c, between_ms);
+        if (io == IO_AGAIN)
+            io = sock_wait(&c->sock, SIDE_WRITE, deadline);
+    }
+    *ret_sent = sent;
+    return io;
+}
+
 /* --- what it is ----------------------------------------------------------------------------- */
 
 static bool layers_hold_bytes(const struct conn *c)

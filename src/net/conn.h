@@ -65,6 +65,9 @@ enum io conn_read(struct conn *c, uint32_t max, struct lease *ret, uint64_t dead
 enum io conn_write(struct conn *c, struct iovec *iov, int n, uint64_t between_ms);
 enum io conn_send_file(struct conn *c, int file, uint64_t at, size_t n, uint64_t between_ms,
                        size_t *ret_sent);
+/* Of a plain conn: some bytes into an empty pipe (IO_EOF: none will come), all `n` out of one. */
+enum io conn_splice_in(struct conn *c, int pipe, uint64_t deadline, size_t most, size_t *ret_moved);
+enum io conn_splice_out(struct conn *c, int pipe, size_t n, uint64_t between_ms, size_t *ret_sent);
 /* Sleeps for what the top layer wants. */
 enum io conn_wait(struct conn *c, uint64_t deadline);
 

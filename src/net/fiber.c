@@ -180,6 +180,8 @@ enum wake fiber_wait(struct wait *w, uint64_t deadline)
     must(f != NULL); /* the loop's own stack never sleeps */
     if (w->fired)
         return w->why;
+    if (f->owner->cancel_in > 0 && --f->owner->cancel_in == 0)
+        fiber_cancel(f);
     w->fiber = f;
     if (f->cancelled && f->shield == 0) {
         w->why = WAKE_CANCEL;

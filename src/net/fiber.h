@@ -78,6 +78,7 @@ struct fibers {
     struct budget *budget;          /* charged with each stack */
     uint32_t live, idle_count, max; /* max: the cap on fibers */
     uint64_t started;               /* ever */
+    uint64_t cancel_in;             /* tests: the wait so many from now is cancelled; 0: none */
 };
 
 void fibers_init(struct fibers *fs, struct wheel *wheel, uint32_t max, struct budget *budget);

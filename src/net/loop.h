@@ -139,6 +139,8 @@ enum io sock_send_file(struct sock *s, int file, uint64_t at, size_t n, size_t *
 /* Moves up to `n` bytes into an empty pipe, or out of one that is not. IO_EOF: the peer's FIN. */
 enum io sock_splice_in(struct sock *from, int pipe_to, size_t n, size_t *ret_taken);
 enum io sock_splice_out(struct sock *to, int pipe_from, size_t n, size_t *ret_taken);
+/* After IO_FAILED of one of them: the kernel cannot splice here; the connection itself is well. */
+bool sock_cannot_splice(const struct sock *s);
 enum io sock_shutdown_write(struct sock *s);
 /* Bytes, FIN or an error are at hand: a read would not wait. May cost a system call. */
 bool sock_ready(struct sock *s);

@@ -15,6 +15,7 @@
 #include "net/pump.h"
 
 #include "base/link.h"
+#include "base/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,6 @@
 enum {
     READ_SIZE = 16384,           /* a TLS record; more costs more CPU per byte, not less */
     SHARE_OF_A_TURN = 256 << 10, /* bytes of one direction: others want their turn */
-    PIPE_SIZE = 256 << 10,       /* a third of the calls that the default, 64 KiB, needs */
     PIPE_KEPT_MS = 2000          /* an idle pump keeps no pipe */
 };
 
@@ -67,34 +67,16 @@ enum { FROM_A, FROM_B };
 
 static void pipe_drop(struct direction *d)
 {
-    if (d->pipe[0] < 0)
-        return;
-    close(d->pipe[0]);
-    close(d->pipe[1]);
-    d->pipe[0] = d->pipe[1] = -1;
+    os_pipe_close(d->pipe);
     d->piped = 0;
 }
 
-/* Without one (too many files) it is copied. When the user's pipe pages are used up, it stays as
- * small as pipes are made. */
+/* Without one (too many files) it is copied. */
 static bool pipe_ready(struct direction *d)
 {
-    if (d->pipe[0] >= 0)
-        return true;
-    if (pipe2(d->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
-        d->pipe[0] = d->pipe[1] = -1;
+    if (d->pipe[0] < 0 && os_pipe(d->pipe) < 0)
         d->splicing = SPLICE_NEVER;
-        return false;
-    }
-    fcntl(d->pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
-    return true;
-}
-
-/* The kernel cannot splice here; the connection itself is well. */
-static bool cannot_splice(const struct sock *s)
-{
-    return s->error == EINVAL || s->error == ENOSYS || s->error == EPERM || s->error == ENOMEM ||
-           s->error == EOPNOTSUPP || s->error == EMFILE || s->error == ENFILE;
+    return d->pipe[0] >= 0;
 }
 
 /* What lies in the pipe when splicing out fails comes back as a lease: nothing is lost. */
@@ -143,14 +125,14 @@ static enum io read_copy(struct direction *d)
 static enum io read_splice(struct direction *d)
 {
     size_t n = 0;
-    enum io io = sock_splice_in(&d->from->sock, d->pipe[1], PIPE_SIZE, &n);
+    enum io io = sock_splice_in(&d->from->sock, d->pipe[1], OS_PIPE_SIZE, &n);
 
     d->piped += (uint32_t)n;
     if (n > 0)
         return IO_OK;
     if (io == IO_AGAIN)
         return waits(d, d->from, WANT_READ);
-    if (io == IO_FAILED && cannot_splice(&d->from->sock)) {
+    if (io == IO_FAILED && sock_cannot_splice(&d->from->sock)) {
         d->splicing = SPLICE_NEVER;
         pipe_drop(d);
         return read_copy(d);
@@ -165,7 +147,7 @@ static enum io write_splice(struct direction *d)
 
     d->piped -= (uint32_t)n;
     d->bytes += n;
-    if (io == IO_FAILED && cannot_splice(&d->to->sock)) {
+    if (io == IO_FAILED && sock_cannot_splice(&d->to->sock)) {
         d->splicing = SPLICE_NEVER;
         return d->piped > 0 ? pipe_to_lease(d) : IO_OK;
     }

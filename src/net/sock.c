@@ -493,6 +493,12 @@ enum io sock_splice_out(struct sock *to, int pipe_from, size_t n, size_t *ret_ta
     return io;
 }
 
+bool sock_cannot_splice(const struct sock *s)
+{
+    return s->error == EINVAL || s->error == ENOSYS || s->error == EPERM || s->error == ENOMEM ||
+           s->error == EOPNOTSUPP || s->error == EMFILE || s->error == ENFILE;
+}
+
 enum io sock_shutdown_write(struct sock *s)
 {
     return s->loop->ops->shutdown_write(s);

@@ -100,6 +100,12 @@ bool field_name_is_disguise(struct span name)
             same_but_underscores(name, names[FIELD_TRANSFER_ENCODING]));
 }
 
+bool field_is_sensitive(enum field_id id)
+{
+    return id == FIELD_AUTHORIZATION || id == FIELD_PROXY_AUTHORIZATION || id == FIELD_COOKIE ||
+           id == FIELD_SET_COOKIE;
+}
+
 void fields_init(struct fields *f, struct arena *arena, struct field *first, unsigned room)
 {
     *f = (struct fields){ .at = first, .room = room, .arena = arena };
@@ -130,8 +136,7 @@ struct field *fields_add(struct fields *f, struct span name, struct span value,
         .value = value,
         .id = (uint8_t)id,
         .origin = (uint8_t)origin,
-        .sensitive =
-            id == FIELD_AUTHORIZATION || id == FIELD_PROXY_AUTHORIZATION || id == FIELD_COOKIE,
+        .sensitive = field_is_sensitive(id),
     };
     return field;
 }

@@ -131,6 +131,7 @@ void field_write(struct span name, struct span value, struct buf *out);
 
 enum field_id field_id_of(struct span name); /* caseless */
 struct span field_name(enum field_id id);
+bool field_is_sensitive(enum field_id id); /* a credential */
 /* RFC 9110 5.6.2; at least one byte. */
 bool is_token(struct span s);
 /* No control byte but HTAB (RFC 9110 5.5). */

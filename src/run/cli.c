@@ -1,6 +1,7 @@
 /* The command line: from words to a task. */
 #include "run/cli.h"
 
+#include "run/explain.h"
 #include "run/service.h"
 
 #include <openssl/crypto.h>
@@ -33,6 +34,11 @@ static int perform(const struct options *o)
     case TASK_HELP:
         options_help();
         return 0;
+    case TASK_PRINT:
+        fwrite(o->text.at, 1, o->text.len, stdout);
+        return fflush(stdout) == 0 ? 0 : 1;
+    case TASK_NOTHING:
+        return 0;
     case TASK_FAIL:
         return 1;
     }
@@ -43,6 +49,8 @@ int cli_main(int argc, char **argv)
 {
     struct arena arena;
 
+    if (explain_knows(argc, argv))
+        return explain_main(argc, argv);
     arena_init(&arena, 16 * 1024, NULL);
     struct options o = options_read(argc, argv, &arena);
     int code = perform(&o);

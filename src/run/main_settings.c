@@ -8,41 +8,13 @@
 
 static bool set_user(struct conf_call *call, void *field)
 {
-    struct main_settings *own =
-        (struct main_settings *)((char *)field - offsetof(struct main_settings, user));
+    struct main_user *user = field;
 
     if (conf_place(call, 0).line > 0 && geteuid() != 0)
         conf_warn(call, 0,
                   "the \"user\" directive makes sense only if the process runs with "
                   "super-user privileges, ignored");
-    own->user = conf_word(call, 1);
-    own->group = conf_word(call, 2);
-    return true;
-}
-
-static bool set_error_log(struct conf_call *call, void *field)
-{
-    struct main_error_log *log = field;
-    struct span path = conf_word(call, 1);
-
-    log->level = LEVEL_ERROR;
-    log->given = conf_place(call, 0).line > 0;
-    log->syslog = NULL;
-    if (span_starts(path, "memory:"))
-        return conf_refuse(call, 1, "\"%s\" is known, not supported yet",
-                           arena_cstr(conf_arena(call), path));
-    if (span_starts(path, "syslog:")) {
-        struct syslog *to = arena_zalloc(conf_arena(call), sizeof(*to));
-
-        log->syslog = to;
-        if (!syslog_read(call, 1, to))
-            return false;
-    }
-    log->path =
-        span_is(path, "stderr") || log->syslog != NULL ? path : conf_prefix_path(call, path);
-    if (conf_count(call) > 2 && !level_parse(conf_word(call, 2), &log->level))
-        return conf_refuse(call, 2, "invalid log level \"%s\"",
-                           arena_cstr(conf_arena(call), conf_word(call, 2)));
+    *user = (struct main_user){ conf_word(call, 1), conf_word(call, 2), conf_place(call, 0) };
     return true;
 }
 
@@ -71,6 +43,19 @@ static bool set_daemon(struct conf_call *call, void *field)
                        arena_cstr(conf_arena(call), conf_word(call, 1)));
 }
 
+/* use METHOD: one that NGINX can have been built with here */
+static bool set_use(struct conf_call *call, void *field)
+{
+    static const char *const methods[] = { "epoll", "poll", "select" };
+
+    (void)field;
+    for (size_t i = 0; i < COUNT(methods); i++)
+        if (span_is(conf_word(call, 1), methods[i]))
+            return true;
+    return conf_refuse(call, 1, "invalid event type \"%s\"",
+                       arena_cstr(conf_arena(call), conf_word(call, 1)));
+}
+
 static bool open_events(struct conf_call *call, void *field)
 {
     struct generation *g = conf_user(call);
@@ -84,13 +69,13 @@ static bool open_events(struct conf_call *call, void *field)
     return true;
 }
 
-static const struct conf_type user_type = { .set = set_user, .size = 2 * sizeof(struct span) };
-static const struct conf_type error_log_type = { .set = set_error_log,
-                                                 .size = sizeof(struct main_error_log) };
+static const struct conf_type user_type = { .set = set_user, .size = sizeof(struct main_user) };
 static const struct conf_type processes_type = { .set = set_processes };
 static const struct conf_type daemon_type = { .set = set_daemon };
+static const struct conf_type use_type = { .set = set_use };
 static const struct conf_type events_type = { .set = open_events };
-static const struct conf_range connections = { 0, 10000000 };
+static const struct conf_range descriptors = { 0, 10000000 };
+static const struct conf_range connections = { 1, 10000000 };
 
 #define FIELD(name) offsetof(struct main_settings, name)
 
@@ -99,50 +84,32 @@ static const struct directive directives[] = {
       "whose rights a worker that was started as root keeps", 0, NULL },
     { "pid", CTX_MAIN, 1, 1, &conf_path, FIELD(pid), "bifrons.pid", WHOLE,
       "file with the process id", 0, NULL },
-    { "error_log", CTX_MAIN | CTX_HTTP, 1, 2, &error_log_type, FIELD(error_log),
-      "logs/error.log error", WHOLE, "where errors go, and from which level on", 0, NULL },
     { "worker_processes", CTX_MAIN, 1, 1, &processes_type, 0, NULL, NONE, "number of workers", 0,
       NULL },
     { "worker_rlimit_nofile", CTX_MAIN, 1, 1, &conf_number, FIELD(rlimit_nofile), "0", WHOLE,
-      "most open descriptors", 0, &connections },
+      "most open descriptors", 0, &descriptors },
     { "daemon", CTX_MAIN, 1, 1, &daemon_type, 0, NULL, NONE, "go to the background", 0, NULL },
     { "events", CTX_MAIN, 0, 0, &events_type, 0, NULL, NONE, "settings of the event loop",
       CTX_EVENTS, NULL },
     { "worker_connections", CTX_EVENTS, 1, 1, &conf_number, FIELD(worker_connections), NULL, WHOLE,
       "most connections of a worker, to clients and upstreams", 0, &connections },
-    { "use", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "epoll is always used", 0, NULL },
+    { "use", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "epoll is always used", 0, &use_type },
     { "multi_accept", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE,
-      "connections are taken in batches", 0, NULL },
-    { "accept_mutex", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
-    { "accept_mutex_delay", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
-    { "pcre_jit", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "always on", 0, NULL },
+      "connections are taken in batches", 0, &conf_flag },
+    { "accept_mutex", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, &conf_flag },
+    { "accept_mutex_delay", CTX_EVENTS, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0,
+      &conf_time },
+    { "pcre_jit", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "always on", 0, &conf_flag },
     { "worker_rlimit_core", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE,
-      "no core dumps are written", 0, NULL },
+      "no core dumps are written", 0, &conf_offset },
     { "timer_resolution", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE,
-      "the clock is read once a turn", 0, NULL },
+      "the clock is read once a turn", 0, &conf_time },
     { "lock_file", CTX_MAIN, 1, 1, &conf_nothing, 0, NULL, NONE, "not needed", 0, NULL },
     {},
 };
 
-/* An error_log inside `http { }` is that of the process, too. */
-static bool check(struct conf *conf, struct conf_block *block, void *settings)
-{
-    const struct main_settings *own = settings;
-    struct conf_block *top = block;
-
-    while (top->parent != NULL)
-        top = top->parent;
-    if (block != top && block->context == CTX_HTTP && conf_stands(conf, block, "error_log")) {
-        unsigned module = module_index(conf_user_of(conf), &main_module);
-
-        ((struct main_settings *)settings_in(top, module))->error_log = own->error_log;
-    }
-    return true;
-}
-
 const struct module main_module = {
     .name = "main",
-    .check = check,
     .directives = directives,
     .settings_size = sizeof(struct main_settings),
 };

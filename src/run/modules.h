@@ -4,8 +4,9 @@
 
 /* clang-format off */
 MODULE(core)     /* settings that several rooms ask for: stands first */
-MODULE(main)     /* user, pid, error_log ...: the process */
+MODULE(main)     /* user, pid ...: the process */
 MODULE(resolver) /* name servers */
+MODULE(error_log) /* error_log: of the process and of blocks */
 
 MODULE(error_page) /* error_page: what errors look like */
 

@@ -2,6 +2,8 @@
  * separate, and quick commands that need no file. */
 #include "run/options.h"
 
+#include "run/quick.h"
+
 #include <stdio.h>
 
 static const struct {
@@ -71,8 +73,7 @@ static bool take_flag(struct options *o, char flag)
     }
 }
 
-/* `-tq`, `-cFILE`, `-c FILE`. `ret_next` counts the arguments that are used up. */
-static bool read_word(struct options *o, const char *word, const char *following, int *ret_used)
+bool options_word(struct options *o, const char *word, const char *following, int *ret_used)
 {
     *ret_used = 1;
     for (const char *p = word; *p != '\0'; p++) {
@@ -120,7 +121,7 @@ struct options options_read(int argc, char **argv, struct arena *arena)
             o.task = TASK_FAIL;
             return o;
         }
-        if (!read_word(&o, argv[i] + 1, i + 1 < argc ? argv[i + 1] : NULL, &used))
+        if (!options_word(&o, argv[i] + 1, i + 1 < argc ? argv[i + 1] : NULL, &used))
             return o;
         i += used;
     }
@@ -132,7 +133,11 @@ void options_help(void)
     fputs("bifrons version: bifrons/" BIFRONS_VERSION "\n"
           "Usage: bifrons [-?hvVtq] [-p prefix] [-c filename] [-e filename] [-g directives]\n"
           "       bifrons reverse-proxy --from ADDRESS --to ADDRESS\n"
-          "       bifrons forward-proxy [--listen ADDRESS] [--allow NETWORK]\n"
+          "       bifrons forward-proxy [--listen ADDRESS] [--allow NETWORK] [--deny-list FILE]\n"
+          "       bifrons file-server --root FOLDER [--listen ADDRESS]\n"
+          "       bifrons explain [-c filename] URL\n"
+          "       bifrons forward explain [-c filename] URL | HOST:PORT\n"
+          "       bifrons COMMAND -h\n"
           "\n"
           "Options:\n"
           "  -?,-h         : this help\n"

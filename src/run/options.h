@@ -4,7 +4,16 @@
 #include "run/bundle.h"
 
 /* What the command line asks for. */
-enum task { TASK_RUN, TASK_TEST, TASK_VERSION, TASK_BUILD_INFO, TASK_HELP, TASK_FAIL };
+enum task {
+    TASK_RUN,
+    TASK_TEST,
+    TASK_PRINT, /* the configuration of a quick command */
+    TASK_VERSION,
+    TASK_BUILD_INFO,
+    TASK_HELP,
+    TASK_NOTHING, /* all is said */
+    TASK_FAIL
+};
 
 struct options {
     enum task task;
@@ -17,10 +26,9 @@ struct options {
 
 /* Says on stderr what is wrong with the words, if it is TASK_FAIL. */
 struct options options_read(int argc, char **argv, struct arena *arena);
+/* One word without its `-`: `tq`, `cFILE`, or `c` with what follows. `ret_used`: how many arguments
+ * it took. False: said on stderr. */
+bool options_word(struct options *o, const char *word, const char *following, int *ret_used);
 void options_help(void);
-/* quick.c: `bifrons reverse-proxy --from A --to B`, `bifrons forward-proxy ...`: the configuration
- * that the words stand for. False: said on stderr. */
-bool quick_read(int argc, char **argv, struct options *o);
-bool quick_knows(const char *command);
 
 #endif

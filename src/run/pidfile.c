@@ -12,13 +12,6 @@
 
 enum { LONGEST_PATH = 1024 };
 
-static bool complain(struct buf *messages, const char *path)
-{
-    buf_addf(messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, errno,
-             strerrordesc_np(errno));
-    return false;
-}
-
 static bool write_number(const char *path)
 {
     char text[32];
@@ -65,7 +58,7 @@ static void keep(const char *path, pid_t owner, int leash)
     _exit(0);
 }
 
-bool pidfile_write(struct span path, struct pidfile *ret, struct buf *messages)
+int pidfile_write(struct span path, struct pidfile *ret)
 {
     char name[LONGEST_PATH];
     pid_t owner = getpid();
@@ -73,9 +66,9 @@ bool pidfile_write(struct span path, struct pidfile *ret, struct buf *messages)
 
     *ret = (struct pidfile){ .leash = -1 };
     if (!span_to_cstr(path, sizeof(name), name))
-        return complain(messages, "pid");
+        return -ENAMETOOLONG;
     if (!write_number(name) || pipe2(ends, O_CLOEXEC) < 0)
-        return complain(messages, name);
+        return -errno;
     if (ends[0] < 4) { /* the keeper closes from 3 on */
         int moved = fcntl(ends[0], F_DUPFD_CLOEXEC, 4);
 
@@ -89,14 +82,15 @@ bool pidfile_write(struct span path, struct pidfile *ret, struct buf *messages)
         close(STDOUT_FILENO);
         keep(name, owner, ends[0]);
     }
+    int failed = keeper < 0 ? -errno : 0;
     close(ends[0]);
-    if (keeper < 0) {
+    if (failed < 0) {
         close(ends[1]);
         unlink(name);
-        return complain(messages, name);
+        return failed;
     }
     *ret = (struct pidfile){ .leash = ends[1], .keeper = keeper };
-    return true;
+    return 0;
 }
 
 void pidfile_remove(struct pidfile *p)

@@ -1,7 +1,7 @@
 #ifndef RUN_PIDFILE_H
 #define RUN_PIDFILE_H
 
-#include "base/buf.h"
+#include "base/span.h"
 
 /* The pid file: there while the sockets listen. A small process that keeps the rights of who made
  * it waits for our end, however it comes, and removes the file: a worker that has become another
@@ -11,7 +11,7 @@ struct pidfile {
     int keeper;
 };
 
-bool pidfile_write(struct span path, struct pidfile *ret, struct buf *messages);
+int pidfile_write(struct span path, struct pidfile *ret); /* 0 or -errno */
 /* Removes it, and waits until it is gone. */
 void pidfile_remove(struct pidfile *p);
 

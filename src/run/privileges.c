@@ -1,7 +1,10 @@
 /* From root to an ordinary user, after everything that needs root is done. */
 #include "run/privileges.h"
 
+#include "run/complaint.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -17,27 +20,29 @@ struct owner {
     gid_t group;
 };
 
-static bool complain(struct buf *messages, const char *what, struct span name, int error)
+static bool complain_of_user(const struct generation *g, const char *call, struct span name,
+                             int error, struct buf *messages)
 {
-    buf_addf(messages, "bifrons: [emerg] %s(\"%.*s\") failed (%d: %s)\n", what, (int)name.len,
-             name.at, error, strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
-    return false;
+    struct placed_path what = { name, main_settings_of(g)->user.place };
+
+    return complain_of_call(g, &what, call, error, messages);
 }
 
-static bool find_owner(const struct main_settings *s, struct owner *ret, struct buf *messages)
+static bool find_owner(const struct generation *g, struct owner *ret, struct buf *messages)
 {
+    const struct main_user *asked = &main_settings_of(g)->user;
     char name[256];
     const struct passwd *user;
     const struct group *group;
 
     errno = 0;
-    if (!span_to_cstr(s->user, sizeof(name), name) || (user = getpwnam(name)) == NULL)
-        return complain(messages, "getpwnam", s->user, errno ? errno : ENOENT);
+    if (!span_to_cstr(asked->name, sizeof(name), name) || (user = getpwnam(name)) == NULL)
+        return complain_of_user(g, "getpwnam", asked->name, errno ? errno : ENOENT, messages);
     *ret = (struct owner){ user->pw_uid, user->pw_gid };
-    if (s->group.len == 0)
+    if (asked->group.len == 0)
         return true;
-    if (!span_to_cstr(s->group, sizeof(name), name) || (group = getgrnam(name)) == NULL)
-        return complain(messages, "getgrnam", s->group, errno ? errno : ENOENT);
+    if (!span_to_cstr(asked->group, sizeof(name), name) || (group = getgrnam(name)) == NULL)
+        return complain_of_user(g, "getgrnam", asked->group, errno ? errno : ENOENT, messages);
     ret->group = group->gr_gid;
     return true;
 }
@@ -62,53 +67,84 @@ static int make_folder(char *path)
     return mkdir(path, 0755) == 0 ? 1 : errno == EEXIST ? 0 : -errno;
 }
 
-static bool make_folder_of(struct span file, struct buf *messages)
+/* Ours to make: below the prefix. */
+static bool is_ours(struct span path, struct span prefix)
+{
+    return path.len > prefix.len && span_same(span_first(path, prefix.len), prefix);
+}
+
+static struct span folder_of(struct span file)
+{
+    while (file.len > 0 && file.at[file.len - 1] != '/')
+        file.len--;
+    return span_first(file, file.len > 1 ? file.len - 1 : 0);
+}
+
+/* The folder of a file; one that is not ours to make is missed when the file is opened. */
+static bool make_folder_of(const struct generation *g, const struct placed_path *file,
+                           struct span prefix, struct buf *messages)
 {
     char path[LONGEST_PATH];
-    size_t folder = file.len;
 
-    while (folder > 0 && file.at[folder - 1] != '/')
-        folder--;
-    if (folder <= 1 || !span_to_cstr(span_first(file, folder - 1), sizeof(path), path))
+    if (!is_ours(file->path, prefix) || !span_to_cstr(folder_of(file->path), sizeof(path), path) ||
+        path[0] == '\0')
         return true;
     int made = make_folder(path);
-    return made >= 0 || complain(messages, "mkdir", file, -made);
+    return made >= 0 || complain_of_call(g, file, "mkdir", -made, messages);
 }
 
-static bool make_temporary(struct span folder, const struct owner *owner, struct buf *messages)
+/* By a descriptor: whoever may write to the folder around it could put another in its place. */
+static int give_folder(const char *path, const struct owner *owner)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    bool good =
+        fchmod(fd, 0700) == 0 && (geteuid() != 0 || fchown(fd, owner->user, owner->group) == 0);
+    int failed = good ? 0 : -errno;
+    close(fd);
+    return failed;
+}
+
+static bool make_own(const struct generation *g, const struct placed_path *folder,
+                     struct span prefix, const struct owner *owner, struct buf *messages)
 {
     char path[LONGEST_PATH];
 
-    if (!span_to_cstr(folder, sizeof(path), path))
-        return complain(messages, "mkdir", folder, ENAMETOOLONG);
-    int made = make_folder(path);
+    if (!span_to_cstr(folder->path, sizeof(path), path))
+        return complain_of_call(g, folder, "mkdir", ENAMETOOLONG, messages);
+    int made = is_ours(folder->path, prefix) ? make_folder(path)
+               : mkdir(path, 0700) == 0      ? 1
+               : errno == EEXIST             ? 0
+                                             : -errno;
     if (made < 0)
-        return complain(messages, "mkdir", folder, -made);
-    if (made > 0 &&
-        (chmod(path, 0700) < 0 || (geteuid() == 0 && chown(path, owner->user, owner->group) < 0)))
-        return complain(messages, "chown", folder, errno);
-    return true;
+        return complain_of_call(g, folder, "mkdir", -made, messages);
+    int failed = made > 0 ? give_folder(path, owner) : 0;
+    return failed == 0 || complain_of_call(g, folder, "chown", -failed, messages);
 }
 
-bool privileges_make_folders(const struct generation *g, struct span error_log, struct span pid,
+bool privileges_make_folders(const struct generation *g, const struct folder_request *request,
                              struct buf *messages)
 {
-    const struct main_settings *s = main_settings_of(g);
-    const struct span *folders = g->folders.items, *logs = g->log_paths.items;
+    const struct placed_path *folders = g->folders.items, *logs = g->logs.paths.items;
+    struct placed_path standard = { .path = request->error_log };
     struct owner owner = { geteuid(), getegid() };
-    bool good = geteuid() != 0 || find_owner(s, &owner, messages);
+    bool good = geteuid() != 0 || find_owner(g, &owner, messages);
 
-    good = good && (span_is(error_log, "stderr") || make_folder_of(error_log, messages));
-    good = good && make_folder_of(pid, messages);
-    for (uint32_t i = 0; good && i < g->log_paths.len; i++)
-        good = make_folder_of(logs[i], messages);
+    good = good && make_folder_of(g, &standard, request->prefix, messages);
+    if (request->pid)
+        good = good && make_folder_of(g, &main_settings_of(g)->pid, request->prefix, messages);
+    for (uint32_t i = 0; good && i < g->logs.paths.len; i++)
+        good = make_folder_of(g, &logs[i], request->prefix, messages);
     for (uint32_t i = 0; good && i < g->folders.len; i++)
-        good = make_temporary(folders[i], &owner, messages);
+        good = make_own(g, &folders[i], request->prefix, &owner, messages);
     return good;
 }
 
-bool privileges_drop(const struct main_settings *s, struct buf *messages)
+bool privileges_drop(const struct generation *g, struct buf *messages)
 {
+    const struct main_user *s = &main_settings_of(g)->user;
     struct rlimit no_core = { 0, 0 };
     struct owner owner;
     char name[256];
@@ -117,16 +153,16 @@ bool privileges_drop(const struct main_settings *s, struct buf *messages)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (geteuid() != 0)
         return true;
-    if (!find_owner(s, &owner, messages) || !span_to_cstr(s->user, sizeof(name), name))
+    if (!find_owner(g, &owner, messages) || !span_to_cstr(s->name, sizeof(name), name))
         return false;
     if (initgroups(name, owner.group) < 0)
-        return complain(messages, "initgroups", s->user, errno);
+        return complain_of_user(g, "initgroups", s->name, errno, messages);
     if (setgid(owner.group) < 0)
-        return complain(messages, "setgid", s->group, errno);
+        return complain_of_user(g, "setgid", s->group, errno, messages);
     if (setuid(owner.user) < 0)
-        return complain(messages, "setuid", s->user, errno);
+        return complain_of_user(g, "setuid", s->name, errno, messages);
     if (owner.user != 0 && setuid(0) == 0)
-        return complain(messages, "setuid", s->user, EPERM);
+        return complain_of_user(g, "setuid", s->name, EPERM, messages);
     return true;
 }
 

@@ -5,12 +5,19 @@
 
 /* What is done with the rights of root, and how they are given up for good. */
 
-/* Makes the folders of logs, temporary files and the pid, those that are missing; temporary ones
- * belong to `user` then. `pid` empty: there is no such file. */
-bool privileges_make_folders(const struct generation *g, struct span error_log, struct span pid,
+/* Folders that are made if they are missing. Below the prefix, which is ours, all of a path;
+ * elsewhere a folder of temporary files alone, in one that is there, as NGINX does. */
+struct folder_request {
+    struct span prefix;
+    struct span error_log; /* the file that no line of the configuration names; empty: none */
+    bool pid;
+};
+
+/* For logs, temporary files and the pid; temporary ones belong to `user` then. */
+bool privileges_make_folders(const struct generation *g, const struct folder_request *request,
                              struct buf *messages);
 /* As root: becomes `user` and its groups. Never dumps core. False: messages say why. */
-bool privileges_drop(const struct main_settings *s, struct buf *messages);
+bool privileges_drop(const struct generation *g, struct buf *messages);
 /* RLIMIT_NOFILE as asked for, and as high as it may go. Returns the number of descriptors. */
 uint64_t privileges_raise_descriptors(const struct main_settings *s, struct buf *messages);
 

@@ -10,10 +10,14 @@
 #include "exchange/exchange.h"
 #include "fetch/tunnel.h"
 #include "fetch/upstream/pool.h"
-#include "log/log_file.h"
+#include "log/access.h"
+#include "log/error_log.h"
 #include "log/sink.h"
+#include "run/complaint.h"
 #include "run/generation_build.h"
 #include "run/main_settings.h"
+#include "run/own_addresses.h"
+#include "run/paths.h"
 #include "run/pidfile.h"
 #include "run/privileges.h"
 #include "run/signals.h"
@@ -21,7 +25,6 @@
 #include "serve/serve.h"
 #include "tls/tls.h"
 
-#include <ifaddrs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +32,10 @@
 
 enum { MOST_FIBERS = 30000, SPARE_DESCRIPTORS = 32, CHECK_END_MS = 16, START_MS = 1000 };
 
-static const char default_file[] = "/etc/bifrons/bifrons.conf";
-
 struct service {
     struct worker worker;
     struct loop loop;
-    struct errlog log;
-    struct syslog error_syslog; /* where `log` sends; outlives generations */
+    struct error_logs error_logs;
     struct signals signals;
     struct timer end_check;
     struct timer ready_check;
@@ -48,80 +48,6 @@ struct service {
     bool ending;
 };
 
-/* --- what to build -------------------------------------------------------------------------- */
-
-static struct span absolute(struct arena *arena, struct span path, struct span folder)
-{
-    struct buf made;
-
-    buf_init(&made, 8192, NULL);
-    if (!span_starts(path, "/"))
-        buf_add(&made, folder);
-    buf_add(&made, path);
-    struct span kept = { arena_cstr(arena, buf_view(&made)), buf_view(&made).len };
-    buf_done(&made);
-    return kept;
-}
-
-static struct span with_slash(struct arena *arena, struct span path)
-{
-    struct buf made;
-
-    buf_init(&made, 8192, NULL);
-    buf_add(&made, path);
-    if (!span_ends(path, "/"))
-        buf_add_byte(&made, '/');
-    struct span kept = { arena_cstr(arena, buf_view(&made)), buf_view(&made).len };
-    buf_done(&made);
-    return kept;
-}
-
-static struct span current_folder(struct arena *arena)
-{
-    char path[1024];
-
-    if (getcwd(path, sizeof(path)) == NULL)
-        return span_of("/");
-    return with_slash(arena, arena_copy(arena, span_of(path)));
-}
-
-/* An ordinary user has a folder of state of his own. */
-static struct span default_prefix(struct arena *arena)
-{
-    const char *home = getenv("HOME");
-
-    if (geteuid() == 0 || home == NULL || home[0] != '/')
-        return span_of("/var/lib/bifrons/");
-    return absolute(arena, span_of(".local/state/bifrons/"), with_slash(arena, span_of(home)));
-}
-
-static struct bundle_request request_of(const struct options *o)
-{
-    struct span folder = current_folder(o->arena);
-    struct bundle_request r = { .text = o->text, .globals = o->globals };
-
-    r.prefix = o->prefix.len > 0 ? with_slash(o->arena, absolute(o->arena, o->prefix, folder))
-                                 : default_prefix(o->arena);
-    if (o->quick)
-        r.file = o->file;
-    else
-        r.file = o->file.len > 0
-                     ? absolute(o->arena, o->file, o->prefix.len > 0 ? r.prefix : folder)
-                     : span_of(default_file);
-    return r;
-}
-
-/* A file of that name below the prefix is meant by `-p P -c F`; one in the current folder is taken,
- * too. */
-static void prefer_existing(const struct options *o, struct bundle_request *r)
-{
-    if (o->quick || o->file.len == 0 || o->prefix.len == 0 || access(r->file.at, F_OK) == 0)
-        return;
-    struct span other = absolute(o->arena, o->file, current_folder(o->arena));
-    if (access(other.at, F_OK) == 0)
-        r->file = other;
-}
-
 static void print_messages(struct buf *messages)
 {
     struct span text = buf_view(messages);
@@ -132,90 +58,35 @@ static void print_messages(struct buf *messages)
     buf_clear(messages);
 }
 
-/* --- the error log -------------------------------------------------------------------------- */
+/* --- logs ----------------------------------------------------------------------------------- */
 
-/* -e replaces the default, not what the configuration says. */
-static struct span error_log_path(const struct service *s)
+static bool complain_of_log(struct service *s, const struct log_failure *f)
 {
-    const struct main_settings *main = main_settings_of(s->generation);
-
-    return s->options->error_log.len > 0 && !main->error_log.given ? s->options->error_log
-                                                                   : main->error_log.path;
+    return complain_at(s->generation, f->place, &s->messages, "open() \"%.*s\" failed (%d: %s)",
+                       (int)f->path.len, f->path.at, f->error, strerrordesc_np(f->error));
 }
 
-/* The syslog that errors go to; NULL: a file. */
-static const struct syslog *error_syslog(const struct service *s)
+static bool open_error_logs(struct service *s)
 {
-    return main_settings_of(s->generation)->error_log.syslog;
+    struct log_failure failure;
+
+    return error_logs_open(&s->error_logs, s->generation, s->options->error_log, &failure) ||
+           complain_of_log(s, &failure);
 }
 
-/* The record keeps its own time, as with NGINX. What cannot be sent is lost. */
-static void send_error(const struct errlog *log, enum level level, struct span record)
+static bool try_access_logs(struct service *s)
 {
-    const struct service *s = CONTAINER(log, struct service, log);
-    struct syslog to = s->error_syslog;
-    struct clock now = { .second = -1 };
+    struct log_failure failure;
 
-    clock_set(&now, clock_wall_ms());
-    to.severity = (unsigned)level - 1;
-    syslog_send(log->fd, &to, now.local_time, record);
-}
-
-static bool open_error_syslog(struct service *s, const struct syslog *to)
-{
-    s->error_syslog = *to;
-    s->log.fd = syslog_open(to);
-    s->log.send = send_error;
-    if (s->log.fd < 0)
-        buf_addf(&s->messages, "bifrons: [emerg] socket() failed (%d: %s)\n", -s->log.fd,
-                 strerrordesc_np(-s->log.fd));
-    return s->log.fd >= 0;
-}
-
-static bool open_error_log(struct service *s)
-{
-    const struct main_settings *main = main_settings_of(s->generation);
-    struct span name = error_log_path(s);
-    char path[1024];
-
-    s->log = (struct errlog){ .fd = STDERR_FILENO, .level = main->error_log.level };
-    if (span_is(name, "stderr"))
-        return true;
-    if (error_syslog(s) != NULL)
-        return open_error_syslog(s, error_syslog(s));
-    if (!span_to_cstr(name, sizeof(path), path))
-        return false;
-    s->log.fd = log_file_open(path);
-    if (s->log.fd >= 0)
-        return true;
-    buf_addf(&s->messages, "bifrons: [emerg] open() \"%s\" failed (%d: %s)\n", path, -s->log.fd,
-             strerrordesc_np(-s->log.fd));
-    return false;
-}
-
-/* With the rights that are left; a file that cannot be opened anew stays as it is. */
-static void reopen_error_log(struct service *s)
-{
-    struct span name = error_log_path(s);
-    char path[1024];
-
-    if (span_is(name, "stderr") || s->log.send != NULL || !span_to_cstr(name, sizeof(path), path))
-        return;
-    int fd = log_file_open(path);
-    if (fd < 0) {
-        errlog_write(&s->log, LEVEL_EMERG, 0, -fd, "open() \"%s\" failed", path);
-        return;
-    }
-    close(s->log.fd);
-    s->log.fd = fd;
+    return access_logs_try(s->generation, &failure) || complain_of_log(s, &failure);
 }
 
 static void reopen_logs(struct service *s)
 {
-    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIGUSR1) received, reopening logs",
-                 SIGUSR1);
-    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "reopening logs");
-    reopen_error_log(s);
+    errlog_write(s->error_logs.main, LEVEL_NOTICE, 0, 0,
+                 "signal %d (SIGUSR1) received, reopening logs", SIGUSR1);
+    errlog_write(s->error_logs.main, LEVEL_NOTICE, 0, 0, "reopening logs");
+    error_logs_reopen(&s->error_logs);
     sinks_reopen(&s->worker);
 }
 
@@ -246,18 +117,14 @@ static void on_idle(struct worker *w)
     (void)w; /* check_end sees it */
 }
 
-/* QUIT lets what runs come to its end; TERM and INT end it; USR1 opens the logs anew. */
-static void on_signal(struct signals *signals, int number)
+static void say_signal(struct service *s, int number, const char *effect)
 {
-    struct service *s = signals->arg;
-    bool graceful = number == SIGQUIT;
+    errlog_write(s->error_logs.main, LEVEL_NOTICE, 0, 0, "signal %d (SIG%s) received, %s", number,
+                 sigabbrev_np(number), effect);
+}
 
-    if (number == SIGUSR1) {
-        reopen_logs(s);
-        return;
-    }
-    errlog_write(&s->log, LEVEL_NOTICE, 0, 0, "signal %d (SIG%s) received, %s", number,
-                 sigabbrev_np(number), graceful ? "shutting down" : "exiting");
+static void end(struct service *s, bool graceful)
+{
     if (!s->ending) {
         s->ending = true;
         s->give_up = TIMER_NEVER;
@@ -271,29 +138,31 @@ static void on_signal(struct signals *signals, int number)
     }
 }
 
-/* --- the worker ----------------------------------------------------------------------------- */
-
-/* The addresses of our interfaces: no client is led to them (forward-semantics 4.2). */
-static void note_own_addresses(struct worker *w)
+/* QUIT lets what runs come to its end; TERM and INT end it; USR1 opens the logs anew. */
+static void on_signal(struct signals *signals, int number)
 {
-    struct ifaddrs *all = NULL;
-    unsigned count = 0;
+    struct service *s = signals->arg;
 
-    if (getifaddrs(&all) < 0)
-        return;
-    for (struct ifaddrs *i = all; i != NULL; i = i->ifa_next)
-        count++;
-    w->own_addresses = calloc(count + 1, sizeof(*w->own_addresses));
-    for (struct ifaddrs *i = all; i != NULL && w->own_addresses != NULL; i = i->ifa_next) {
-        struct address *a = &w->own_addresses[w->own_address_count];
-
-        if (i->ifa_addr != NULL && address_of_sockaddr(i->ifa_addr, a)) {
-            a->scope = 0;
-            w->own_address_count++;
-        }
+    switch (number) {
+    case SIGUSR1:
+        reopen_logs(s);
+        break;
+    case SIGHUP: /* NGINX's others: a new configuration, a new binary, workers that leave */
+    case SIGUSR2:
+    case SIGWINCH:
+        say_signal(s, number, "not supported yet");
+        break;
+    case SIGQUIT:
+        say_signal(s, number, "shutting down");
+        end(s, true);
+        break;
+    default:
+        say_signal(s, number, "exiting");
+        end(s, false);
     }
-    freeifaddrs(all);
 }
+
+/* --- the worker ----------------------------------------------------------------------------- */
 
 static void make_token(char token[9])
 {
@@ -319,12 +188,12 @@ static bool start_worker(struct service *s)
     uint64_t connections = main_settings_of(s->generation)->worker_connections;
 
     w->loop = &s->loop;
-    w->log = &s->log;
+    w->log = s->error_logs.main;
     w->budget = (struct budget){ .max = memory_for_peers() };
     w->hash_key = hash_key_new();
     link_init(&w->tunnels);
     make_token(w->token);
-    note_own_addresses(w);
+    worker_note_own_addresses(w);
     uint64_t most =
         descriptors > 2 * SPARE_DESCRIPTORS ? descriptors - SPARE_DESCRIPTORS : SPARE_DESCRIPTORS;
     if (connections == 0 || connections > most)
@@ -336,10 +205,11 @@ static bool start_worker(struct service *s)
                  strerrordesc_np(-failed));
         return false;
     }
+    error_logs_watch(&s->error_logs, &s->loop);
     sinks_start(w);
     pools_start(w);
     generation_swap(w, s->generation);
-    return sinks_good(w, &s->messages);
+    return sinks_failure(w) == NULL || complain_of_log(s, sinks_failure(w));
 }
 
 /* Upstream names may still be on their way; the service waits a second for them (DESIGN 2). */
@@ -356,13 +226,16 @@ static void check_ready(struct timer *t)
 
 static bool start_serving(struct service *s)
 {
+    const struct placed_path *pid = &main_settings_of(s->generation)->pid;
     int failed;
 
     failed = signals_start(&s->signals, &s->loop, on_signal, s);
-    if (failed == 0 && !s->options->quick &&
-        !pidfile_write(main_settings_of(s->generation)->pid, &s->pidfile, &s->messages))
-        return false;
-    if (!privileges_drop(main_settings_of(s->generation), &s->messages))
+    int unwritten = failed == 0 && !s->options->quick ? pidfile_write(pid->path, &s->pidfile) : 0;
+    if (unwritten < 0)
+        return complain_at(s->generation, pid->place, &s->messages,
+                           "open() \"%.*s\" failed (%d: %s)", (int)pid->path.len, pid->path.at,
+                           -unwritten, strerrordesc_np(-unwritten));
+    if (!privileges_drop(s->generation, &s->messages))
         return false;
     if (failed == 0)
         failed = serve_start(&s->worker, s->sockets.fds, s->sockets.count);
@@ -376,7 +249,7 @@ static void say_goodbye(struct service *s)
 {
     const struct worker *w = &s->worker;
 
-    errlog_write(&s->log, LEVEL_INFO, 0, 0,
+    errlog_write(s->error_logs.main, LEVEL_INFO, 0, 0,
                  "exit: %llu exchanges, %u connections, %u tunnels, %u fibers, "
                  "%u pooled upstream connections, "
                  "%u upstream connections",
@@ -389,6 +262,7 @@ __attribute__((noreturn)) static void leave_as_it_is(struct service *s, int fail
 {
     say_goodbye(s);
     sinks_flush(&s->worker);
+    error_logs_close(&s->error_logs);
     pidfile_remove(&s->pidfile);
     _exit(failed == 0 ? 0 : 1);
 }
@@ -398,6 +272,7 @@ static void end_worker(struct service *s)
     struct worker *w = &s->worker;
 
     say_goodbye(s);
+    error_logs_watch(&s->error_logs, NULL);
     signals_stop(&s->signals);
     loop_turn(&s->loop, 0);
     generation_unref(&w->generation);
@@ -406,7 +281,7 @@ static void end_worker(struct service *s)
     pools_free(w);
     pattern_room_free(&w->pattern_room);
     sinks_free(w);
-    free(w->own_addresses);
+    free(w->own.at);
     loop_done(&s->loop);
     pidfile_remove(&s->pidfile);
 }
@@ -430,14 +305,13 @@ static bool build(struct service *s, const struct bundle_request *request)
 
 static bool prepare(struct service *s, const struct bundle_request *request, bool test)
 {
-    struct span pid = { NULL, 0 };
+    struct folder_request folders = { .prefix = request->prefix, .pid = !s->options->quick };
 
     if (!build(s, request))
         return false;
-    if (!s->options->quick)
-        pid = main_settings_of(s->generation)->pid;
-    struct span file = error_syslog(s) != NULL ? span_of("stderr") : error_log_path(s);
-    return privileges_make_folders(s->generation, file, pid, &s->messages) && open_error_log(s) &&
+    folders.error_log = error_logs_standard(s->generation, s->options->error_log);
+    return privileges_make_folders(s->generation, &folders, &s->messages) && open_error_logs(s) &&
+           (!test || try_access_logs(s)) &&
            sockets_open(s->generation, test, &s->sockets, &s->messages);
 }
 
@@ -449,7 +323,6 @@ static struct service *service_new(const struct options *o)
         abort();
     s->options = o;
     s->pidfile.leash = -1;
-    s->log.fd = -1;
     buf_init(&s->messages, 1024 * 1024, NULL);
     s->end_check.on_time = check_end;
     s->ready_check.on_time = check_ready;
@@ -462,8 +335,7 @@ static int service_free(struct service *s, bool good)
     print_messages(&s->messages);
     buf_done(&s->messages);
     free(s->sockets.fds);
-    if (s->log.fd > STDERR_FILENO)
-        close(s->log.fd);
+    error_logs_close(&s->error_logs);
     free(s);
     return good ? 0 : 1;
 }
@@ -471,9 +343,8 @@ static int service_free(struct service *s, bool good)
 int service_run(const struct options *o)
 {
     struct service *s = service_new(o);
-    struct bundle_request request = request_of(o);
+    struct bundle_request request = paths_of(o);
 
-    prefer_existing(o, &request);
     if (!prepare(s, &request, false)) {
         generation_unref(&s->generation);
         return service_free(s, false);
@@ -496,9 +367,8 @@ int service_run(const struct options *o)
 int service_test(const struct options *o)
 {
     struct service *s = service_new(o);
-    struct bundle_request request = request_of(o);
+    struct bundle_request request = paths_of(o);
 
-    prefer_existing(o, &request);
     bool good = prepare(s, &request, true);
     print_messages(&s->messages);
     if (good && !o->quiet)

@@ -45,7 +45,7 @@ static int use_own_stack(void)
 int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct signals *, int),
                   void *arg)
 {
-    static const int caught[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
+    static const int caught[] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP, SIGUSR2, SIGWINCH };
     struct sigaction action = { .sa_handler = handle, .sa_flags = SA_ONSTACK | SA_RESTART };
     int ends[2];
 
@@ -63,7 +63,8 @@ int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct si
     for (size_t i = 0; i < COUNT(caught); i++)
         sigaction(caught[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
+    signal(SIGALRM, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write */
     return 0;
 }
 
@@ -80,6 +81,9 @@ void signals_stop(struct signals *s)
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
     signal(SIGUSR1, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    signal(SIGWINCH, SIG_IGN);
     sock_close(&s->sock, false, on_closed);
     close(s->write_end);
     sigaltstack(NULL, &before);

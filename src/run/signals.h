@@ -12,7 +12,7 @@ struct signals {
     int write_end;
 };
 
-/* TERM, INT, QUIT, USR1. SIGPIPE and HUP are ignored. 0 or -errno. One per process. */
+/* TERM, INT, QUIT, USR1. SIGPIPE, XFSZ and HUP are ignored. 0 or -errno. One per process. */
 int signals_start(struct signals *s, struct loop *l, void (*on_signal)(struct signals *, int),
                   void *arg);
 void signals_stop(struct signals *s);

@@ -1,9 +1,9 @@
 /* The listening sockets of the process. */
 #include "run/sockets.h"
 
-#include "base/os.h"
 #include "exchange/core.h"
 #include "net/listen.h"
+#include "run/complaint.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,42 +24,6 @@ static int open_one(const struct listener *l)
     return listen_open(&l->address, &options);
 }
 
-/* The line of the `listen`, with a caret: the same form as an error of the configuration. */
-static void show_place(const struct generation *g, const struct listener *l, struct buf *messages)
-{
-    struct span file = place_file(g, l->place);
-    char path[1024];
-    char *text = NULL;
-    ssize_t len = span_to_cstr(file, sizeof(path), path) ? os_read_file(path, 1 << 26, &text) : -1;
-    struct span rest = { text, len > 0 ? (size_t)len : 0 }, line = { NULL, 0 };
-
-    buf_addf(messages, "%.*s:%u:%u\n", (int)file.len, file.at, l->place.line, l->place.column);
-    for (uint32_t i = 0; i < l->place.line && rest.len > 0; i++) {
-        line = span_first(rest, span_find(rest, '\n'));
-        rest = span_from(rest, line.len + 1);
-    }
-    if (line.len > 0) {
-        buf_add(messages, line);
-        buf_addf(messages, "\n%*s^\n", l->place.column > 0 ? l->place.column - 1 : 0, "");
-    }
-    free(text);
-}
-
-static void complain(const struct generation *g, const struct listener *l, int error,
-                     struct buf *messages)
-{
-    struct span file = place_file(g, l->place);
-
-    buf_addf(messages, "bifrons: [emerg] bind() to %s failed (%d: %s)", l->text.at, error,
-             strerrordesc_np(error));
-    if (l->place.line > 0) {
-        buf_addf(messages, " in %.*s:%u\n", (int)file.len, file.at, l->place.line);
-        show_place(g, l, messages);
-    } else {
-        buf_add_byte(messages, '\n');
-    }
-}
-
 static bool open_all(const struct generation *g, bool last, struct sockets *s, struct buf *messages)
 {
     struct listener *const *all = g->listeners.items;
@@ -74,7 +38,8 @@ static bool open_all(const struct generation *g, bool last, struct sockets *s, s
         if (fd >= 0)
             s->fds[number] = fd;
         else if (last || fd != -EADDRINUSE)
-            complain(g, all[i], -fd, messages);
+            complain_at(g, all[i]->place, messages, "bind() to %s failed (%d: %s)", all[i]->text.at,
+                        -fd, strerrordesc_np(-fd));
         good = good && fd >= 0;
     }
     return good;

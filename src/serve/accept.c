@@ -93,10 +93,10 @@ void connection_park(struct connection *c, uint64_t timeout_ms)
     sock_park(&c->conn.sock, on_wake, loop_now(c->conn.sock.loop) + timeout_ms);
 }
 
-static bool may_come(struct worker *w, const struct connection *c, const struct listener *l)
+bool serve_may_come(const struct generation *g, const struct listener *l,
+                    const struct address *client)
 {
-    const struct generation *g = w->generation;
-    struct arrival arrival = { .client = c->conn.peer, .listener = l };
+    struct arrival arrival = { .client = *client, .listener = l };
 
     for (unsigned i = 0; i < g->index.hook_count[PHASE_ACCEPT]; i++) {
         const struct hook_entry *entry = &g->index.hooks[PHASE_ACCEPT][i];
@@ -148,7 +148,7 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
     link_append(&w->serve->connections, &c->link);
 
     const struct listener *l = connection_listener(c);
-    if (!may_come(w, c, l))
+    if (!serve_may_come(w->generation, l, &c->conn.peer))
         connection_close(c, CLOSE_RESET);
     else
         connection_park(c, core_of(l->fallback)->client_header_timeout);

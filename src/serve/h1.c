@@ -42,6 +42,7 @@ static const struct client_ops h1_ops = {
     .read_head = h1_read_head,
     .read_body = h1_read_body,
     .send_head = h1_send_head,
+    .drop_head = h1_drop_head,
     .flush = h1_flush,
     .send_part = h1_send_part,
     .send_end = h1_send_end,

@@ -48,6 +48,7 @@ bool h1_was_cut(const struct h1 *h);
 bool h1_has_more(const struct h1 *h);
 
 /* h1_read.c */
+struct h1_limits h1_limits_of(const struct core_settings *core);
 enum io h1_read_head(struct client *c);
 enum io h1_read_body(struct client *c, struct part *ret);
 /* Reads what is left of the body and at hand, up to `most` bytes, without waiting; true: the body
@@ -56,6 +57,7 @@ bool h1_discard(struct h1 *h, uint64_t most);
 
 /* h1_send.c */
 enum io h1_send_head(struct client *c);
+bool h1_drop_head(struct client *c);
 enum io h1_flush(struct client *c);
 enum io h1_send_part(struct client *c, const struct part *p);
 enum io h1_send_end(struct client *c);

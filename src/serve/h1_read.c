@@ -10,7 +10,7 @@ static struct h1 *h1_of(struct client *c)
     return CONTAINER(c, struct h1, client);
 }
 
-static struct h1_limits limits_of(const struct core_settings *core)
+struct h1_limits h1_limits_of(const struct core_settings *core)
 {
     uint64_t line = core->large_client_header_buffers.size;
     uint64_t all = line * core->large_client_header_buffers.count;
@@ -63,7 +63,7 @@ static enum io cut_short(struct h1 *h, enum io io)
 static void limit_trailers(struct h1 *h, size_t head)
 {
     const struct exchange *x = h->client.x;
-    struct h1_limits limits = limits_of(x->core);
+    struct h1_limits limits = h1_limits_of(x->core);
     unsigned lines = x->request.fields.count;
 
     chunked_init(&h->body.chunked);
@@ -133,7 +133,7 @@ enum io h1_read_head(struct client *c)
 {
     struct h1 *h = h1_of(c);
     struct exchange *x = c->x;
-    struct h1_limits limits = limits_of(x->core);
+    struct h1_limits limits = h1_limits_of(x->core);
     uint64_t deadline = deadline_in(x, x->core->client_header_timeout);
     enum io io = h->in.size > 0 ? IO_OK : more_bytes(h, deadline);
 
@@ -236,11 +236,11 @@ static bool is_too_large(const struct h1 *h, uint64_t more)
     return limit != 0 && (h->body.total > limit || more > limit - h->body.total);
 }
 
-static enum io refuse_size(struct h1 *h)
+static enum io refuse_size(struct h1 *h, uint64_t more)
 {
     exchange_log(h->client.x, LEVEL_INFO, 0,
                  "client intended to send too large chunked body: %llu bytes",
-                 (unsigned long long)(h->body.total + chunked_left(&h->body.chunked)));
+                 (unsigned long long)(h->body.total + more));
     return body_failed(h, FAULT_BODY_TOO_LARGE, IO_FAILED);
 }
 
@@ -277,8 +277,9 @@ static enum io chunked_piece(struct h1 *h, bool wait, struct span *ret)
             io = chunked_step(h, &data);
         if (io != IO_OK)
             return io;
-        if (is_too_large(h, length + data.len + chunked_left(&h->body.chunked)))
-            return refuse_size(h);
+        uint64_t more = length + data.len + chunked_left(&h->body.chunked);
+        if (is_too_large(h, more))
+            return refuse_size(h, more);
         if (data.len == 0)
             continue;
         char *from = base + (data.at - base);
@@ -320,7 +321,7 @@ enum io h1_read_body(struct client *c, struct part *ret)
     if (h->body.framing != BODY_CHUNKED)
         x->request.received += bytes.len;
     if (is_too_large(h, 0))
-        return refuse_size(h);
+        return refuse_size(h, 0);
     *ret = (struct part){ .kind = PART_MEMORY, .bytes = bytes };
     return IO_OK;
 }

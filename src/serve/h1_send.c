@@ -163,6 +163,17 @@ enum io h1_send_head(struct client *c)
     return IO_FAILED;
 }
 
+bool h1_drop_head(struct client *c)
+{
+    struct h1 *h = h1_of(c);
+
+    if (h->marks.dead || h->out.len == 0)
+        return false;
+    buf_clear(&h->out);
+    h->answer = (struct h1_answer){ .begun = false };
+    return true;
+}
+
 /* --- sending -------------------------------------------------------------------------------- */
 
 static size_t total(const struct iovec *iov, int n)
@@ -261,17 +272,65 @@ static bool fits(struct h1 *h, uint64_t length)
     return true;
 }
 
+/* What stands before a file's bytes: the head, if it has not left, and the size of a chunk. */
+static enum io begin_file(struct h1 *h, const struct part *p)
+{
+    char size[CHUNK_HEAD_MOST];
+    struct iovec iov[2];
+    size_t head;
+    int n = begin(h, iov, &head);
+
+    if (h->answer.chunked)
+        iov[n++] = (struct iovec){ size, chunk_head(p->length, size) };
+    enum io io = n > 0 ? send_all(h, iov, n, head) : IO_OK;
+    buf_clear(&h->out);
+    return io;
+}
+
+static enum io end_file(struct h1 *h, bool last)
+{
+    struct iovec iov[2] = { iov_of((struct span){ "\r\n", 2 }),
+                            iov_of((struct span){ "0\r\n\r\n", 5 }) };
+
+    return h->answer.chunked ? send_all(h, iov, last ? 2 : 1, 0) : IO_OK;
+}
+
 static enum io send_file(struct h1 *h, const struct part *p)
 {
     struct exchange *x = h->client.x;
     size_t sent = 0;
-    enum io io = h1_flush(&h->client);
+    enum io io = begin_file(h, p);
 
     if (io == IO_OK)
         io = conn_send_file(&h->connection->conn, p->file, p->offset, p->length,
                             x->core->send_timeout, &sent);
     x->response.sent += sent;
     x->response.body_sent += sent;
+    if (io == IO_OK)
+        io = end_file(h, p->last);
+    if (io != IO_OK)
+        h->marks.dead = true;
+    h->answer.ended = io == IO_OK && p->last;
+    return io;
+}
+
+/* What another socket's bytes were spliced into. */
+static enum io send_pipe(struct h1 *h, const struct part *p)
+{
+    struct exchange *x = h->client.x;
+    struct conn *conn = &h->connection->conn;
+    size_t sent = 0, rest = 0;
+    enum io io = h1_flush(&h->client);
+
+    if (io == IO_OK)
+        io = sock_splice_out(&conn->sock, p->file, p->length, &sent);
+    if (io == IO_AGAIN || (io == IO_OK && sent < p->length)) {
+        if (h->client.on_blocked != NULL)
+            h->client.on_blocked(h->client.on_blocked_arg);
+        io = conn_splice_out(conn, p->file, p->length - sent, x->core->send_timeout, &rest);
+    }
+    x->response.sent += sent + rest;
+    x->response.body_sent += sent + rest;
     if (io != IO_OK)
         h->marks.dead = true;
     h->answer.ended = io == IO_OK && p->last;
@@ -291,6 +350,8 @@ enum io h1_send_part(struct client *c, const struct part *p)
         return IO_FAILED;
     if (p->kind == PART_FILE)
         return send_file(h, p);
+    if (p->kind == PART_PIPE)
+        return send_pipe(h, p);
     return send_memory(h, p->bytes, p->last);
 }
 

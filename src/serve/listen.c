@@ -5,6 +5,8 @@
 #include "base/link.h"
 #include "conf/types.h"
 #include "exchange/exchange.h"
+#include "proto/byte_class.h"
+#include "proto/uri.h"
 
 #include <unistd.h>
 
@@ -196,6 +198,28 @@ static bool read_address(struct span text, uint16_t default_port, struct address
     return true;
 }
 
+/* What read_address does not take, in words: NGINX's, where it takes it neither. */
+static bool refuse_address(struct conf_call *call)
+{
+    struct span text = conf_word(call, 1);
+    const char *shown = arena_cstr(conf_arena(call), text);
+    struct host host;
+    size_t dash = span_find(text, '-');
+    uint64_t port;
+
+    if (conf_read_number(span_first(text, dash), 65535, &port) && dash < text.len &&
+        conf_read_number(span_from(text, dash + 1), 65535, &port))
+        return conf_refuse(call, 1, "a range of ports (\"%s\") is known, not supported yet", shown);
+    if (host_parse(text, &host) && !host.literal && host.port_text.len > 0 &&
+        byte_run(host.name, BYTE_DIGIT) < host.name.len)
+        return conf_refuse(call, 1,
+                           "a name in \"listen\" (\"%s\") is known, not supported yet: write its "
+                           "address",
+                           shown);
+    return conf_refuse(call, 1, "invalid host or port in \"%s\" of the \"listen\" directive",
+                       shown);
+}
+
 static bool set_listen(struct conf_call *call, void *field)
 {
     struct listen_line line = { .text = conf_word(call, 1),
@@ -205,8 +229,7 @@ static bool set_listen(struct conf_call *call, void *field)
     if (span_starts(line.text, "unix:"))
         return conf_refuse(call, 1, "\"unix:\" is known, not supported yet");
     if (!read_address(line.text, 80, &line.address))
-        return conf_refuse(call, 1, "invalid host or port in \"%s\" of the \"listen\" directive",
-                           arena_cstr(conf_arena(call), line.text));
+        return refuse_address(call);
     for (unsigned i = 2; i < conf_count(call); i++)
         if (!read_setting(call, i, &line))
             return false;

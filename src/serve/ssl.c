@@ -284,7 +284,8 @@ enum ssl_verdict ssl_accept(struct connection *c, const struct listener *l)
         buf_init(&client, 64, NULL);
         address_print_ip(&c->conn.peer, &client);
         struct span text = buf_view(&client);
-        errlog_write(w->log, LEVEL_INFO, c->serial, 0, "SSL handshake failed (%s), client: %.*s",
+        errlog_write(block_log(w, g, l->fallback), LEVEL_INFO, c->serial, 0,
+                     "SSL handshake failed (%s), client: %.*s",
                      io == IO_TIMEOUT ? "timed out" : reason, (int)text.len, text.at);
         buf_done(&client);
     }
@@ -349,11 +350,11 @@ static bool get_reused(struct exchange *x, struct span arg, struct span *ret)
 }
 
 static const struct variable variables[] = {
-    { "ssl_protocol", false, get_protocol, "version of TLS" },
-    { "ssl_cipher", false, get_cipher, "cipher of the connection" },
-    { "ssl_server_name", false, get_server_name,
+    { "ssl_protocol", NO_FAMILY, get_protocol, "version of TLS" },
+    { "ssl_cipher", NO_FAMILY, get_cipher, "cipher of the connection" },
+    { "ssl_server_name", NO_FAMILY, get_server_name,
       "the name that the client asked for in its hello" },
-    { "ssl_session_reused", false, get_reused, "`r` if the session was resumed, else `.`" },
+    { "ssl_session_reused", NO_FAMILY, get_reused, "`r` if the session was resumed, else `.`" },
     {},
 };
 

@@ -58,6 +58,7 @@ INTENDED = {
                                           "range-ranges")},
     **{f"sub-{case}": CHUNKS for case in ("two-all-text", "overlap-html", "overlap-no-length", "overlap-two-all-text",
                                           "variables-all-text", "lines-html", "lines-no-length", "lines-all-text")},
+    "logged-json": {"access log": "`escape=json`"},
     "sub-kept-validators": ORDER,
     "names-bad-host-.a": HOST,
     "names-bad-host-[::1": HOST,

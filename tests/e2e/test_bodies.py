@@ -6,7 +6,7 @@ import pytest
 
 from support.origin import BLOCK, big_digest
 from support.waiting import eventually
-from support.wire import request
+from support.wire import Closed, request
 
 MANY = 256 << 20
 GROWTH = 16 << 20
@@ -211,3 +211,66 @@ def test_a_hundred_bodies_at_once_arrive_unmixed(proxy):
     for t in threads:
         t.join(60)
     assert not faults, faults[:3]
+
+
+def spliced_site(origin, location="", http=""):
+    return f"""http {{ {http} server {{ listen 127.0.0.1:0; location / {{ proxy_pass http://{origin.address}; {location} }} }} }}"""
+
+
+@pytest.mark.parametrize("buffering", ["on", "off"])
+def test_a_spliced_body_is_counted_and_its_connections_serve_again(start, origin, room, buffering):
+    log = f"log_format n '$body_bytes_sent $upstream_response_length $status'; access_log {room}/log n;"
+    proxy = start(spliced_site(origin, f"proxy_buffering {buffering};", log))
+    with proxy.connect(timeout=60) as c:
+        for size in (1 << 20, (3 << 20) + 12345, 200 << 10):
+            assert download(c, size) == big_digest(size)
+    assert len(origin.connections) == 1
+    sizes = [1 << 20, (3 << 20) + 12345, 200 << 10]
+    eventually(lambda: (room / "log").read_text() == "".join(f"{n} {n} 200\n" for n in sizes), "wrong counts")
+    assert not [fd for fd in proxy.descriptors() if fd.startswith("pipe:")]
+
+
+def test_the_rest_of_a_spliced_body_is_read_ahead_of_a_slow_reader(start, origin):
+    """The pipe still holds what comes before it."""
+    size, sent = 12 << 20, threading.Event()
+
+    def script(c):
+        c.read_request()
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for at in range(0, size, len(BLOCK)):
+            c.send(BLOCK[:size - at])
+        sent.set()
+    origin.script = script
+    proxy = start(spliced_site(origin, "proxy_buffers 64 128k;"))
+    with proxy.connect(timeout=60) as c:
+        c.send(request("GET", f"/big/{size}"))
+        assert sent.wait(20), "the origin was not read ahead"
+        assert c.response().body == (BLOCK * (size // len(BLOCK) + 1))[:size]
+
+
+def test_a_spliced_body_that_ends_too_early_is_cut(start, origin):
+    def script(c):
+        c.read_request()
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 600000)
+        c.close()
+    origin.script = script
+    proxy = start(spliced_site(origin))
+    with proxy.connect() as c:
+        c.send(request("GET", "/"))
+        with pytest.raises((Closed, OSError)):
+            c.response()
+
+
+def test_a_surplus_byte_behind_a_spliced_body_reaches_nobody(start, origin):
+    def script(c):
+        c.read_request()
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + b"x" * 400000 + b"HTTP/1.1 200 OK\r\n\r\nevil")
+        assert c.wait_gone()
+    origin.script = script
+    proxy = start(spliced_site(origin))
+    with proxy.connect() as c:
+        c.send(request("GET", "/"))
+        assert c.response().body == b"x" * 400000
+        c.send(request("GET", "/"))
+        assert c.response().body == b"x" * 400000
+    assert len(origin.connections) == 2

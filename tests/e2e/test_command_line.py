@@ -256,6 +256,48 @@ def test_the_test_of_a_file_touches_nothing_that_runs(room, start):
         c.assert_kept()
 
 
+def test_the_test_opens_the_logs_and_makes_folders_below_the_prefix_alone(room):
+    (room / "prefix").mkdir()
+    config = room / "prefix" / "t.conf"
+    config.write_text('access_log logs/deep/a.log;\nserver { listen 127.0.0.1:0; error_log e.log; return 204; }\n')
+    done = run("-t", "-c", config, "-p", room / "prefix")
+    assert done.returncode == 0, done.stderr
+    for name in ("logs/deep/a.log", "logs/error.log", "e.log"):
+        assert (room / "prefix" / name).read_text() == ""
+    config.write_text(f"error_log stderr;\nserver {{ listen 127.0.0.1:0;\n access_log {room}/none/a.log; }}\n")
+    done = run("-t", "-c", config, "-p", room / "prefix")
+    assert done.returncode == 1 and not (room / "none").exists()
+    assert f'[emerg] open() "{room}/none/a.log" failed (2: No such file or directory) in {config}:3\n' in done.stderr
+    assert f"{config}:3:2\n access_log {room}/none/a.log; }}\n ^\n" in done.stderr
+
+
+FAILING = [
+    ("error_log {room}/none/e.log;", r'open\(\) "{room}/none/e.log" failed \(2: [^)]*\)'),
+    ("http {{ error_log {room}/none/e.log; }}", r'open\(\) "{room}/none/e.log" failed \(2: [^)]*\)'),
+    ("client_body_temp_path {room}/none/a/b;", r'mkdir\("{room}/none/a/b"\) failed \(2: [^)]*\)'),
+    pytest.param("user no.such.user;", r'getpwnam\("no.such.user"\) failed \(2: [^)]*\)',
+                 marks=pytest.mark.skipif(os.geteuid() != 0, reason="it is a warning for others")),
+]
+
+
+@pytest.mark.parametrize("line, message", FAILING)
+@pytest.mark.parametrize("options", [["-t"], []], ids=["test", "run"])
+def test_a_start_that_fails_names_the_line(room, line, message, options):
+    config = room / "t.conf"
+    config.write_text(f"error_log stderr;\n{line.format(room=room)}\nserver {{ listen 127.0.0.1:0; return 204; }}\n")
+    done = run(*options, "-c", config, "-p", f"{room}/prefix")
+    said = re.search(rf"\[emerg\] {message.format(room=room)} in {config}:2\n{config}:2:\d+\n.*\n *\^\n", done.stderr)
+    assert done.returncode == 1 and said, done.stderr
+
+
+def test_a_pid_file_that_cannot_be_written_names_its_line(room):
+    config = room / "t.conf"
+    config.write_text(f"error_log stderr;\npid {room}/none/p.pid;\nserver {{ listen 127.0.0.1:0; access_log off; }}\n")
+    done = run("-c", config, "-p", f"{room}/prefix")
+    assert done.returncode == 1
+    assert f'open() "{room}/none/p.pid" failed (2: No such file or directory) in {config}:2\n' in done.stderr
+
+
 def test_reverse_proxy_by_one_command(start, origin):
     proxy = start(args=["reverse-proxy", "--from", "127.0.0.1:0", "--to", origin.address])
     with proxy.connect() as c:

@@ -4,10 +4,13 @@ import os
 import re
 import signal
 import socket
+import subprocess
+from collections import Counter
 
 import pytest
 
 from support.origin import free_port
+from support.proxy import BIFRONS, run
 from support.waiting import eventually
 from support.wire import request
 
@@ -526,3 +529,172 @@ http {{
         c.take_all()
     line = proxy.wait_access()[0]
     assert re.match(r'408\|0\|0\|', line), line
+
+
+def test_a_tunnel_that_fails_names_its_peer_once(start, room):
+    port = free_port()
+    proxy = start(f"""
+access_log off;
+forward {{ listen 127.0.0.1:0; tunnel_peek off; ports connect {port};
+    rule allow if client 127.0.0.0/8 and address 127.0.0.1 and port {port}; }}
+""")
+    with proxy.connect() as c:
+        assert c.ask(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()).status == 502
+    assert proxy.wait_error(rf'connect\(\) failed.*, upstream: "127.0.0.1:{port}", host')
+
+
+def test_a_chunked_body_that_is_too_large_is_told_with_its_size(start, room, origin):
+    proxy = start(f"""
+access_log off; client_max_body_size 1k;
+server {{ listen 127.0.0.1:0; location / {{ proxy_pass http://{origin.address}; }} }}
+""")
+    with proxy.connect() as c:
+        c.send(request("POST", "/", "a", "Transfer-Encoding: chunked") + b"5dc\r\n" + b"x" * 1500 + b"\r\n0\r\n\r\n")
+        assert c.response().status == 413
+    assert proxy.wait_error(r"\[info\] .*client intended to send too large chunked body: 1500 bytes")
+
+
+def test_a_client_that_stops_reading_leaves_a_line(start, room):
+    (room / "big").write_bytes(b"x" * 20000000)
+    proxy = start(f"access_log off; server {{ listen 127.0.0.1:0 sndbuf=4k; send_timeout 200ms; root {room}; }}")
+    with proxy.connect() as c:
+        c.send(request("GET", "/big"))
+        assert proxy.wait_error(r"\[info\] .*client timed out.*110: Connection timed out.* while sending to client")
+
+
+def calls_of(proxy, room, work):
+    """The names of the system calls that the worker makes while `work` runs."""
+    trace = room / "trace"
+    tracer = subprocess.Popen(["strace", "-f", "-o", str(trace), "-p", str(proxy.process.pid)], stderr=subprocess.PIPE,
+                              text=True)
+    assert "attached" in tracer.stderr.readline()
+    work()
+    tracer.send_signal(signal.SIGINT)
+    tracer.communicate(timeout=10)
+    return re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE)
+
+
+def test_a_line_costs_one_write_and_no_other_call(start, room):
+    """doc/performance.md says so."""
+    proxy = start(f"""
+http {{
+    server {{
+        listen 127.0.0.1:0;
+        location /logged {{ access_log {room}/access.log; return 204; }}
+        location /quiet {{ access_log off; return 204; }}
+    }}
+}}
+""")
+    calls = {}
+    with proxy.connect() as c:
+
+        def ask(target, lines):
+            for _ in range(20):
+                c.get(target)
+            proxy.wait_access(lines)
+
+        c.get("/logged")
+        for target, lines in (("/logged", 21), ("/quiet", 0)):
+            calls[target] = Counter(calls_of(proxy, room, lambda t=target, n=lines: ask(t, n)))
+    assert calls["/logged"]["write"] - calls["/quiet"]["write"] == 20, calls
+    for name in ("fcntl", "poll", "fstat", "openat", "lseek"):
+        assert calls["/logged"][name] == calls["/quiet"][name], calls
+
+
+def test_an_error_log_that_nobody_reads_blocks_nobody(room):
+    reader, writer = os.pipe()
+    config = room / "c.conf"
+    config.write_text(f"""
+error_log stderr info;
+http {{ access_log off; server {{ listen 127.0.0.1:0; return 204; }} }}
+""")
+    process = subprocess.Popen([BIFRONS, "-p", str(room), "-c", str(config)], stdout=subprocess.PIPE, stderr=writer, text=True)
+    os.close(writer)
+    try:
+        port = int(process.stdout.readline().rpartition(":")[2])
+        for _ in range(600):  # more than a pipe holds
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as c:
+                c.sendall(b"GET / HTTP/1.1\r\nBad Header: " + b"x" * 200 + b"\r\n\r\n")
+                assert c.recv(12) == b"HTTP/1.1 400"
+        os.set_blocking(reader, False)
+        got = b""
+
+        def said():
+            nonlocal got
+            try:
+                got += os.read(reader, 1 << 20)
+            except BlockingIOError:
+                pass
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as c:
+                c.sendall(b"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n")
+                c.recv(12)
+            return re.findall(rb"records of the error log lost: \d+ \(11: ", got)
+
+        assert eventually(said, "how many were lost") and len(re.findall(rb"log lost", got)) == 1
+    finally:
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+        os.close(reader)
+
+
+def test_records_go_to_the_logs_of_the_location(start, room):
+    for name in ("outer", "inner", "both"):
+        (room / f"{name}.log").touch()
+    proxy = start(f"""
+error_log {room}/error.log info;
+error_log {room}/outer.log error;
+http {{
+    server {{
+        listen 127.0.0.1:0;
+        root {room}/none;
+        location /inner/ {{ error_log {room}/inner.log crit; }}
+        location /both/ {{ error_log {room}/both.log debug; error_log {room}/outer.log info; }}
+    }}
+}}
+""")
+    with proxy.connect() as c:
+        for target in ("/a", "/inner/b", "/both/c"):
+            assert c.get(target).status == 404
+    eventually(lambda: "/both/c" in gentle(room / "both.log"), "a record")
+
+    def targets(name):
+        return re.findall(r'request: "GET (\S+)', gentle(room / name))
+
+    assert targets("error.log") == ["/a"]
+    assert targets("outer.log") == ["/a", "/both/c"]
+    assert targets("inner.log") == []
+    assert targets("both.log") == ["/both/c"]
+    assert "[notice]" not in gentle(room / "outer.log")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root is what must not be led astray")
+def test_root_is_not_led_elsewhere_by_a_log_that_is_a_link(room):
+    (room / "logs").mkdir()
+    (room / "logs" / "a.log").symlink_to(room / "made-by-root")
+    config = room / "c.conf"
+    config.write_text(f"error_log stderr;\nserver {{ listen 127.0.0.1:0;\naccess_log {room}/logs/a.log; }}\n")
+    for options in (["-t"], []):
+        done = run(*options, "-c", config, "-p", room)
+        assert done.returncode == 1 and f"failed (40: Too many levels of symbolic links) in {config}:3" in done.stderr
+    assert not (room / "made-by-root").exists()
+
+
+def test_a_value_in_a_path_leads_to_a_file_of_the_folder_alone(start, room):
+    proxy = start(f"""
+http {{
+    log_format f '$uri';
+    access_log {room}/by/$host.log f;
+    server {{ listen 127.0.0.1:0; root {room}; }}
+}}
+""")
+    (room / "precious").write_text("as it was\n")
+    (room / "precious").chmod(0o666)
+    (room / "by" / "link.log").symlink_to(room / "precious")
+    os.mkfifo(room / "by" / "pipe.log")
+    (room / "by" / "pipe.log").chmod(0o666)
+    with proxy.connect() as c:
+        for host in ("link", "pipe", "fine"):
+            assert c.get("/none", host).status == 404
+    eventually(lambda: gentle(room / "by" / "fine.log") == "/none\n", "a line")
+    assert (room / "precious").read_text() == "as it was\n"
+    assert proxy.wait_error(r'\[crit\] .*open\(\) ".*/by/link.log" failed \(40: ')

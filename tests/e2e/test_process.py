@@ -80,6 +80,23 @@ def test_it_can_start_again_at_once_on_the_same_port(start, room):
     assert again.port == port
 
 
+@pytest.mark.parametrize("sig", [signal.SIGHUP, signal.SIGUSR2, signal.SIGWINCH], ids=lambda s: s.name)
+def test_signals_without_an_effect_say_so(start, room, sig):
+    proxy = start(simple(room))
+    proxy.process.send_signal(sig)
+    said = f"[notice] {proxy.process.pid}#{proxy.process.pid}: signal {sig.value} ({sig.name}) received, not supported yet"
+    eventually(lambda: said in proxy.error_log.read_text(), "nothing was said")
+    with proxy.connect() as c:
+        assert c.get("/").status == 200
+
+
+def test_an_alarm_is_no_end(start, room):
+    proxy = start(simple(room))
+    proxy.process.send_signal(signal.SIGALRM)
+    with proxy.connect() as c:
+        assert c.get("/").status == 200
+
+
 def status_of(pid):
     text = Path(f"/proc/{pid}/status").read_text()
     return {k: v.split() for k, _, v in (line.partition(":") for line in text.splitlines())}

@@ -68,7 +68,7 @@ def run(command):
     return subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=30, env=environment)
 
 
-@pytest.mark.parametrize("command, expected", TOUR + [c for c in README if "curl" in c[0]],
+@pytest.mark.parametrize("command, expected", TOUR + [c for c in README if "curl" in c[0] or "explain" in c[0]],
                          ids=lambda v: re.sub(r"\W+", "-", v)[-60:] if isinstance(v, str) else "")
 def test_the_tour_says_what_is_written(demonstration, command, expected):
     state = {}

@@ -21,8 +21,8 @@
 enum { MOST_TEXT = 64 << 20 };
 
 static const char preamble[] =
-    "client_body_temp_path %; log_format replay '$status \"$request\" $request_time "
-    "$upstream_addr'; access_log %/access.log replay; ";
+    "client_body_temp_path %; proxy_temp_path %; log_format replay '$status \"$request\" "
+    "$request_time $upstream_addr'; access_log %/access.log replay; ";
 
 /* --- settings --------------------------------------------------------------------------------- */
 
@@ -107,7 +107,8 @@ struct replay *replay_new(const char *config)
     strcpy(r->folder, "/tmp/bifrons-replay-XXXXXX");
     assert_non_null(mkdtemp(r->folder));
     arena_init(&r->scratch, 4096, NULL);
-    r->log = (struct errlog){ .fd = memfd_create("errors", MFD_CLOEXEC), .level = LEVEL_INFO };
+    r->log_file.to.fd = memfd_create("errors", MFD_CLOEXEC);
+    r->log = (struct errlog){ .file = &r->log_file, .level = LEVEL_INFO };
     r->waiting.on_time = on_waited;
     start_worker(r);
     struct generation *g = build(r, config);
@@ -151,6 +152,7 @@ static void assert_nothing_is_left(const struct replay *r)
     assert_int_equal(w->live_exchanges, 0);
     assert_int_equal(w->live_connections, 0);
     assert_int_equal(w->live_tunnels, 0);
+    assert_int_equal(w->spooled, 0);
     assert_int_equal(w->pooled_connections, 0);
     assert_int_equal(w->upstream_connections, 0);
 }
@@ -194,7 +196,7 @@ void replay_free(struct replay *r)
     assert_int_equal(w->budget.used, 0);
     assert_string_equal(replay_errors(r, LEVEL_EMERG), "");
     assert_string_equal(replay_errors(r, LEVEL_ALERT), "");
-    close(r->log.fd);
+    close(r->log_file.to.fd);
     nftw(r->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free_backends(r);
     arena_done(&r->scratch);
@@ -271,7 +273,7 @@ const char *replay_log(struct replay *r)
 
 const char *replay_errors(struct replay *r, enum level level)
 {
-    struct span left = read_all(r, r->log.fd), line;
+    struct span left = read_all(r, r->log_file.to.fd), line;
     char mark[32];
     struct buf found;
 

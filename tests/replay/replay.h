@@ -27,8 +27,9 @@ enum { CLIENTS = 64, BACKEND_CONNS = 256, BACKEND_ANSWERS = 32, START = 8000, TI
 struct replay {
     struct loop loop;
     struct worker worker;
-    struct errlog log;    /* into a memory file */
-    struct arena scratch; /* texts that were handed to the test */
+    struct errlog log;
+    struct errlog_file log_file; /* a memory file */
+    struct arena scratch;        /* texts that were handed to the test */
     struct fake_peer *clients[CLIENTS];
     struct backend *backends; /* owned */
     struct timer waiting;

@@ -228,3 +228,19 @@ def test_lim_the_thousandth_answer_closes(site, row):
             r = c.get("/control")
             assert r.closes == (n == 1000)
         c.assert_closed()
+
+
+@pytest.mark.parametrize("face", [pytest.param("reverse", id="LIM-21-no-folder"),
+                                  pytest.param("forward", id="LIM-21-no-folder-forward")])
+def test_lim_without_a_folder_for_bodies_only_large_ones_fail(start, room, origin, face):
+    blocks = {"reverse": f"server {{ listen 127.0.0.1:0; location / {{ proxy_pass http://{origin.address}; }} }}",
+              "forward": f"forward {{ listen 127.0.0.1:0; rule allow to={origin.address} if client 127.0.0.0/8 and address 127.0.0.1; }}"}
+    proxy = start(f"client_body_buffer_size 1k; client_body_temp_path {room}/bodies;\n{blocks[face]}")
+    (room / "bodies").rmdir()
+    target = "/" if face == "reverse" else "http://a/"
+    for size, status in [(2000, 500), (1000, 200)]:
+        with proxy.connect() as c:
+            c.send(request("POST", target, body=b"x" * size))
+            assert c.response().status == status
+    assert len([l for l in proxy.error_log.read_text().splitlines() if "[crit]" in l]) == 1
+    assert len(origin.requests) == 1

@@ -214,8 +214,8 @@ def test_conf_a_value_that_cannot_work_is_refused(room, line, words):
 def test_the_smallest_buffers_do_not_hang(start, origins):
     sent = []
     (origin,) = origins("a", script=sends_slowly_read(sent, 100))
-    proxy = start(f"server {{ listen 127.0.0.1:0; location / {{ proxy_buffers 1 1; "
-                  f"proxy_busy_buffers_size 4k; proxy_pass http://{origin.address}; }} }}")
+    proxy = start(f"server {{ listen 127.0.0.1:0; location / {{ proxy_buffers 3 256; "
+                  f"proxy_buffer_size 256; proxy_pass http://{origin.address}; }} }}")
     with proxy.connect() as c:
         c.send(request("GET"))
         at_rest(lambda: len(sent), 0.3)  # the sending blocks, and the reader ahead has begun

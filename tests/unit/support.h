@@ -33,6 +33,7 @@ struct stage {
     struct worker worker;
     struct loop loop;
     struct errlog log;
+    struct errlog_file log_file;
     struct client client; /* nobody: of stage_exchange */
     struct exchange *x;
     struct buf said;
@@ -45,7 +46,8 @@ static inline int stage_open(void **state)
     struct stage *s = calloc(1, sizeof(*s));
     struct worker *w = &s->worker;
 
-    s->log = (struct errlog){ .fd = memfd_create("log", MFD_CLOEXEC), .level = LEVEL_INFO };
+    s->log_file.to.fd = memfd_create("log", MFD_CLOEXEC);
+    s->log = (struct errlog){ .file = &s->log_file, .level = LEVEL_INFO };
     s->text = malloc(STAGE_TEXT);
     buf_init(&s->said, STAGE_TEXT, NULL);
     *w = (struct worker){ .loop = &s->loop, .log = &s->log, .token = "0a1b2c3d" };
@@ -100,7 +102,7 @@ static inline int stage_close(void **state)
     sinks_free(w);
     loop_done(&s->loop);
     buf_done(&s->said);
-    close(s->log.fd);
+    close(s->log_file.to.fd);
     free(s->text);
     free(s);
     return clean ? 0 : -1;
@@ -237,7 +239,7 @@ static inline void stage_pass(struct stage *s, uint64_t ms)
 /* All of the error log so far. */
 static inline const char *stage_log(struct stage *s)
 {
-    ssize_t n = pread(s->log.fd, s->text, STAGE_TEXT - 1, 0);
+    ssize_t n = pread(s->log_file.to.fd, s->text, STAGE_TEXT - 1, 0);
 
     s->text[n > 0 ? n : 0] = '\0';
     return s->text;

@@ -363,11 +363,35 @@ struct span conditions_text(const struct conf_call *call, unsigned from, unsigne
     return (struct span){ text, len };
 }
 
+/* `host example.com port 443`: a name that begins a condition, where a value stands. Taken for a
+ * value it would be a condition the less, and the rule would be wider than it reads. */
+static bool begins_condition(const struct conf_call *call, unsigned word)
+{
+    bool found = is_keyword(call, word, "not");
+
+    for (unsigned i = 0; i < COUNT(kinds); i++)
+        found = found || is_keyword(call, word, kinds[i].name);
+    return found;
+}
+
+static bool read_values(struct conf_call *call, unsigned *at, struct condition *ret)
+{
+    bool good = true;
+
+    for (; *at < conf_count(call) && !is_keyword(call, *at, "and"); ++*at) {
+        if (begins_condition(call, *at))
+            return conf_refuse(call, *at,
+                               "\"and\" is missing before \"%s\" (quote it if it is a value)",
+                               arena_cstr(conf_arena(call), conf_word(call, *at)));
+        good = ret->kind->read(call, *at, ret) && good;
+    }
+    return good;
+}
+
 /* One condition from word `*at` on; `*at` then stands behind its values. */
 static bool read_condition(struct conf_call *call, unsigned *at, struct condition *ret)
 {
     unsigned first = *at;
-    bool good = true;
 
     ret->place = conf_place(call, first);
     ret->negated = first < conf_count(call) && is_keyword(call, first, "not");
@@ -376,10 +400,9 @@ static bool read_condition(struct conf_call *call, unsigned *at, struct conditio
     if (ret->kind == NULL)
         return false;
     unsigned name = (*at)++;
+    bool good = read_values(call, at, ret);
 
-    for (; *at < conf_count(call) && !is_keyword(call, *at, "and"); ++*at)
-        good = ret->kind->read(call, *at, ret) && good;
-    if (*at == name + 1)
+    if (good && *at == name + 1)
         return conf_refuse(call, name, "values are missing after \"%s\"", ret->kind->name);
     nets_finish(&ret->values.nets, conf_arena(call));
     ret->text = conditions_text(call, first, *at);

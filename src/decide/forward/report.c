@@ -137,17 +137,6 @@ static bool get_port(struct exchange *x, struct span arg, struct span *ret)
     return true;
 }
 
-static void add_authority(const struct destination *d, uint16_t port_left_out, struct buf *out)
-{
-    bool brackets = d->literal.family == AF_INET6 && span_find(d->host, ':') < d->host.len;
-
-    buf_adds(out, brackets ? "[" : "");
-    buf_add(out, d->host);
-    buf_adds(out, brackets ? "]" : "");
-    if (d->port != port_left_out)
-        buf_addf(out, ":%u", d->port);
-}
-
 /* Without the query: what stands there is private until `log_query` says otherwise. */
 static bool get_url(struct exchange *x, struct span arg, struct span *ret)
 {
@@ -160,10 +149,10 @@ static bool get_url(struct exchange *x, struct span arg, struct span *ret)
         return false;
     begin(&out);
     if (v->facts.protocol == PROTOCOL_CONNECT) {
-        add_authority(&v->asked, 0, &out);
+        destination_print(&v->asked, 0, &out);
     } else {
         buf_adds(&out, "http://");
-        add_authority(&v->asked, 80, &out);
+        destination_print(&v->asked, 80, &out);
         buf_add(&out, span_first(target, span_find(target, '?')));
     }
     *ret = buf_ok(&out) ? end(x, &out) : (buf_done(&out), v->asked.host);
@@ -179,7 +168,7 @@ static bool get_to(struct exchange *x, struct span arg, struct span *ret)
     if (v == NULL || v->first == NULL || v->first->to.host.len == 0)
         return false;
     begin(&out);
-    add_authority(&v->goal, 0, &out);
+    destination_print(&v->goal, 0, &out);
     *ret = end(x, &out);
     return true;
 }
@@ -296,18 +285,18 @@ static bool get_address(struct exchange *x, struct span arg, struct span *ret)
 }
 
 const struct variable report_variables[] = {
-    { "forward_protocol", false, get_protocol, "http or connect" },
-    { "forward_host", false, get_host, "the host that was asked for" },
-    { "forward_port", false, get_port, "the port that was asked for" },
-    { "forward_url", false, get_url,
+    { "forward_protocol", NO_FAMILY, get_protocol, "http or connect" },
+    { "forward_host", NO_FAMILY, get_host, "the host that was asked for" },
+    { "forward_port", NO_FAMILY, get_port, "the port that was asked for" },
+    { "forward_url", NO_FAMILY, get_url,
       "what was asked for, without its query; of a tunnel host:port" },
-    { "forward_to", false, get_to, "where a rule's to= leads instead" },
-    { "forward_verdict", false, get_verdict, "allow, deny or error" },
-    { "forward_rule", false, get_rule,
+    { "forward_to", NO_FAMILY, get_to, "where a rule's to= leads instead" },
+    { "forward_verdict", NO_FAMILY, get_verdict, "allow, deny or error" },
+    { "forward_rule", NO_FAMILY, get_rule,
       "file:line of the deciding rule, default, floor:port or floor:address" },
-    { "forward_stage", false, get_stage, "the stage that decided: request or address" },
-    { "forward_reason", false, get_reason, "why, as a sentence" },
-    { "forward_category", false, get_category, "the lists that the deciding rule found" },
-    { "forward_address", false, get_address, "the address that was let pass last" },
+    { "forward_stage", NO_FAMILY, get_stage, "the stage that decided: request or address" },
+    { "forward_reason", NO_FAMILY, get_reason, "why, as a sentence" },
+    { "forward_category", NO_FAMILY, get_category, "the lists that the deciding rule found" },
+    { "forward_address", NO_FAMILY, get_address, "the address that was let pass last" },
     {},
 };

@@ -9,6 +9,7 @@
 
 #include "decide/forward/asked.h"
 #include "decide/forward/report.h"
+#include "decide/forward/telling.h"
 
 static const char visit_key;
 
@@ -94,6 +95,7 @@ enum verdict visit_begin(struct exchange *x, const void *settings)
     x->asked = &v->asked;
     x->goal = &v->goal;
     note_facts(x, v, &own->set);
+    tell_target(x, v);
     return asked_in_a_loop(x, own->most_hops) ? fail_loop(x, v) : NEXT;
 }
 
@@ -156,6 +158,7 @@ static void note_denial(struct exchange *x, struct visit *v, enum cause cause,
     x->fault = cause == CAUSE_ADDRESS_FLOOR || cause == CAUSE_LOOP ? FAULT_DESTINATION_IP_PROHIBITED
                                                                    : FAULT_HTTP_REQUEST_DENIED;
     decided(x, by_rule ? DECIDED_RULE : DECIDED_FLOOR, REFUSE, place_of(rule), report_detail(v));
+    tell_reason(x, v);
 }
 
 static enum verdict deny(struct exchange *x, struct visit *v, enum cause cause,
@@ -182,13 +185,19 @@ enum verdict visit_judge(struct exchange *x, const void *settings)
 
     if (v == NULL)
         return NEXT;
-    switch (rules_read(&own->set, &v->facts, &rule)) {
+    enum reading reading = rules_read(&own->set, &v->facts, &rule);
+    tell_rules(x, &own->set, &v->facts, rule);
+    switch (reading) {
     case READING_ALLOW:
-        if (!ports_pass(v, own, rule))
+        if (!ports_pass(v, own, rule)) {
+            tell_match(x, rule, &v->facts);
             return deny(x, v, CAUSE_PORT_FLOOR, rule);
+        }
         v->outcome = OUTCOME_ALLOW;
         v->cause = CAUSE_RULE;
+        v->rule = rule;
         decided(x, DECIDED_RULE, PASS, rule->place, rule->text.at);
+        tell_reason(x, v);
         return allow(x, v, rule);
     case READING_LATER: /* to be confirmed for each candidate, ports too: another rule may decide
                            then */
@@ -206,8 +215,8 @@ static bool is_own(const struct exchange *x, const struct forward_settings *own,
 {
     const struct address *further = own->own.items;
 
-    for (unsigned i = 0; i < x->worker->own_address_count; i++) {
-        struct address ours = floor_plain(&x->worker->own_addresses[i]);
+    for (unsigned i = 0; i < x->worker->own.count; i++) {
+        struct address ours = floor_plain(&x->worker->own.at[i]);
 
         ours.scope = plain->scope;
         if (address_same_ip(&ours, plain))
@@ -293,7 +302,9 @@ static void keep(struct visit *v, const struct trial *t)
 static void pass(struct exchange *x, struct visit *v, const struct trial *t,
                  const struct address *candidate)
 {
-    if (v->outcome != OUTCOME_ALLOW) {
+    bool first = v->outcome != OUTCOME_ALLOW;
+
+    if (first) {
         if (x->fault == FAULT_DESTINATION_IP_PROHIBITED || x->fault == FAULT_HTTP_REQUEST_DENIED)
             x->fault = FAULT_NONE;
         exchange_keep(x, &exchange_explanation_key, NULL);
@@ -305,6 +316,8 @@ static void pass(struct exchange *x, struct visit *v, const struct trial *t,
     v->cause = CAUSE_RULE;
     v->rule = t->rule;
     v->address = *candidate;
+    if (first)
+        tell_reason(x, v);
 }
 
 /* Of denied candidates the first one's reason is told, if none is left (2.2). */
@@ -335,6 +348,9 @@ enum verdict visit_judge_candidate(struct exchange *x, const struct address *can
                         .facts = v->facts };
     t.facts.candidate = &t.standing;
     t.cause = judge(x, v, own, candidate->port, &t);
+    if (own->set.asks_address)
+        tell_rules(x, &own->set, &t.facts, t.rule);
+    tell_candidate(x, &t.standing, t.cause, t.rule);
     if (t.cause != CAUSE_NONE) {
         drop(x, v, &t);
         return REFUSE;

@@ -35,6 +35,18 @@ static bool read_host(struct span text, struct upstream_server *ret)
     return true;
 }
 
+/* `host`, `host:port`. A colon with nothing behind it is a port that was forgotten. */
+static bool read_server(struct conf_call *call, unsigned word, struct span text,
+                        struct upstream_server *ret)
+{
+    const char *fault = span_ends(text, ":")   ? "invalid port in"
+                        : read_host(text, ret) ? NULL
+                                               : "invalid host in";
+
+    return fault == NULL ||
+           conf_refuse(call, word, "%s upstream \"%s\"", fault, arena_cstr(conf_arena(call), text));
+}
+
 static bool read_number(struct conf_call *call, unsigned word, struct span value, uint64_t *ret)
 {
     return conf_read_number(value, 1000000, ret) ||
@@ -78,9 +90,8 @@ static bool set_server(struct conf_call *call, void *field)
 
     if (span_starts(text, "unix:"))
         return conf_refuse(call, 1, "\"unix:\" is known, not supported yet");
-    if (!read_host(text, &s))
-        return conf_refuse(call, 1, "invalid host in upstream \"%s\"",
-                           arena_cstr(conf_arena(call), text));
+    if (!read_server(call, 1, text, &s))
+        return false;
     for (unsigned i = 2; i < conf_count(call); i++)
         if (!read_parameter(call, i, &s))
             return false;
@@ -104,6 +115,16 @@ static struct upstream *find(const struct conf_list *list, struct span name)
     return NULL;
 }
 
+static bool has_only_backups(const struct conf_list *servers)
+{
+    const struct upstream_server *all = servers->items;
+
+    for (uint32_t i = 0; i < servers->len; i++)
+        if (!all[i].backup)
+            return false;
+    return true;
+}
+
 static bool set_upstream(struct conf_call *call, void *field)
 {
     struct generation *g = conf_user(call);
@@ -119,6 +140,9 @@ static bool set_upstream(struct conf_call *call, void *field)
                            arena_cstr(conf_arena(call), u->name));
     if (own->servers.len == 0)
         return conf_refuse(call, 0, "no servers are inside upstream");
+    if (has_only_backups(&own->servers))
+        return conf_refuse(call, 1, "no servers in upstream \"%s\"",
+                           arena_cstr(conf_arena(call), u->name));
     u->named = true;
     u->servers = own->servers;
     u->limits = (struct pool_limits){ own->keepalive, own->keepalive_requests, own->keepalive_time,
@@ -166,11 +190,8 @@ struct upstream *upstream_for(struct conf_call *call, unsigned word, struct span
         .weight = 1, .max_fails = 1, .fail_timeout = 10000, .place = conf_place(call, word)
     };
 
-    if (!read_host(host_port, &s)) {
-        conf_refuse(call, word, "invalid host in upstream \"%s\"",
-                    arena_cstr(conf_arena(call), host_port));
+    if (!read_server(call, word, host_port, &s))
         return NULL;
-    }
     u->name = host_port;
     u->place = s.place;
     u->limits = *limits;
@@ -197,8 +218,9 @@ static void add_peer(struct generation *g, struct upstream *u, const struct upst
         return;
     struct peer *peer = &u->peers[u->peer_count++];
 
-    *peer = (struct peer){ .server = s, .address = *a, .name = print_name(g, a) };
+    *peer = (struct peer){ .server = s, .address = *a };
     peer->address.port = s->port;
+    peer->name = print_name(g, &peer->address);
     peer->state = pool_peer(u->pool, &peer->address);
     if (peer->state->effective_weight == 0)
         peer->state->effective_weight = (int64_t)s->weight;

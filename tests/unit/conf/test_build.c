@@ -6,14 +6,14 @@
 /* --- two modules --------------------------------------------------------------------------- */
 
 struct values {
-    bool flag;              /* WHOLE, default off */
-    uint64_t number;        /* WHOLE, default 5 */
-    struct conf_list words; /* of struct span; WHOLE, two directives */
-    struct conf_list lines; /* of struct span; LIST */
-    struct span handler;    /* INTO_IF */
-    uint64_t own;           /* NONE, default 7 */
-    struct span path;       /* WHOLE, root or alias */
-    unsigned merged;        /* how often merge ran on the way here */
+    bool flag;               /* WHOLE, default off */
+    uint64_t number;         /* WHOLE, default 5 */
+    struct conf_list words;  /* of struct span; WHOLE, two directives */
+    struct conf_list lines;  /* of struct span; LIST */
+    struct span handler;     /* INTO_IF */
+    uint64_t own;            /* NONE, default 7 */
+    struct placed_path path; /* WHOLE, root or alias */
+    unsigned merged;         /* how often merge ran on the way here */
     unsigned checks;
 };
 
@@ -202,7 +202,7 @@ static void what_nobody_sets_has_its_default(void **state)
     assert_int_equal(v->number, 5);
     assert_int_equal(v->own, 7);
     list_is(&v->words, "all"); /* the second of the rows that share the field has one */
-    assert_true(span_is(v->path, "/prefix/html"));
+    assert_true(span_is(v->path.path, "/prefix/html"));
     assert_int_equal(v->merged, 0);
     assert_int_equal(v->lines.len, 0);
 }
@@ -216,7 +216,7 @@ static void what_is_set_is_not_the_default(void **state)
     assert_int_equal(v->number, 0);
     assert_int_equal(v->own, 0);
     list_is(&v->words, "1");
-    assert_true(span_is(v->path, "/x"));
+    assert_true(span_is(v->path.path, "/x"));
 }
 
 static void each_kind_of_row_goes_inward_in_its_way(void **state)
@@ -449,7 +449,7 @@ static void a_refused_value_leaves_the_default(void **state)
     fake_build(f, "number x; root a;");
     assert_false(conf_is_good(f->conf));
     assert_int_equal(values_of(conf_top(f->conf))->number, 5);
-    assert_true(span_is(values_of(conf_top(f->conf))->path, "/prefix/a"));
+    assert_true(span_is(values_of(conf_top(f->conf))->path.path, "/prefix/a"));
 }
 
 static void warnings_are_no_errors(void **state)

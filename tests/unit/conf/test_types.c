@@ -6,7 +6,8 @@
 struct all {
     bool flag;
     uint64_t number, bounded, least, size, offset, time, seconds;
-    struct span text, path;
+    struct span text;
+    struct placed_path path;
     unsigned choice, choices;
     struct conf_buffers buffers;
 };
@@ -166,6 +167,8 @@ static void numbers_have_a_maximum(void **state)
     assert_int_equal(got, 100);
     assert_false(conf_read_number(span_of("101"), 100, &got));
     assert_false(conf_read_number(span_of("1000"), 100, &got));
+    assert_false(conf_read_number(span_of("9"), 5, &got));
+    assert_true(conf_read_number(span_of("5"), 5, &got));
     assert_true(conf_read_number(span_of("18446744073709551615"), UINT64_MAX, &got));
     assert_true(got == UINT64_MAX);
     assert_false(conf_read_number(span_of("18446744073709551616"), UINT64_MAX, &got));
@@ -188,8 +191,9 @@ static void good_values_arrive(void **state)
     assert_int_equal(a->time, 2000);
     assert_int_equal(a->seconds, 31536000000);
     assert_true(span_is(a->text, "a b"));
-    assert_true(span_is(a->path, "/prefix/logs/x"));
-    assert_string_equal(a->path.at, "/prefix/logs/x");
+    assert_true(span_is(a->path.path, "/prefix/logs/x"));
+    assert_string_equal(a->path.path.at, "/prefix/logs/x");
+    assert_int_equal(a->path.place.line, 1);
     assert_int_equal(a->choice, 1);
     assert_int_equal(a->buffers.count, 4);
     assert_int_equal(a->buffers.size, 8192);
@@ -199,7 +203,7 @@ static void an_absolute_path_stays(void **state)
 {
     struct all *a = good(*state, "path /var/x;");
 
-    assert_true(span_is(a->path, "/var/x"));
+    assert_true(span_is(a->path.path, "/var/x"));
 }
 
 static void choices_add_up_over_words_and_lines(void **state)

@@ -83,12 +83,12 @@ static void up_to_the_buffer_it_stays_in_memory(void **state)
     stage_server(s, "client_body_buffer_size 1000; client_body_temp_path /tmp;");
     for (size_t i = 0; i < COUNT(sizes); i++) {
         assert_int_equal(spool(s, sizes[i].length, sizes[i].piece, IO_EOF), IO_OK);
-        if ((s->x->body->file >= 0) != sizes[i].in_file)
+        if (body_in_file(s->x->body) != sizes[i].in_file)
             fail_msg("%zu bytes in pieces of %zu: %s", sizes[i].length, sizes[i].piece,
                      sizes[i].in_file ? "in memory" : "in a file");
         body_is_whole(s->x->body, sizes[i].length);
     }
-    int file = s->x->body->file;
+    int file = s->x->body->spool.fd;
     stage_end_exchange(s);
     assert_int_equal(fcntl(file, F_GETFD), -1); /* closed */
     /* the pooled exchange and its first chunk */
@@ -101,7 +101,7 @@ static void without_any_buffer_it_goes_to_the_file(void **state)
 
     stage_server(s, "client_body_buffer_size 0; client_body_temp_path /tmp;");
     assert_int_equal(spool(s, 100, 10, IO_EOF), IO_OK);
-    assert_true(s->x->body->file >= 0);
+    assert_true(body_in_file(s->x->body));
     body_is_whole(s->x->body, 100);
 }
 
@@ -133,7 +133,7 @@ static void without_a_folder_it_is_our_fault(void **state)
 
     stage_server(s, "client_body_buffer_size 10; client_body_temp_path /nonexistent;");
     assert_int_equal(spool(s, 11, 11, IO_EOF), IO_FAILED);
-    assert_int_equal(s->x->fault, FAULT_PROXY_INTERNAL_ERROR);
+    assert_int_equal(s->x->fault, FAULT_STORAGE);
     assert_has(stage_log(s), "[crit]");
     assert_has(stage_log(s), "open() \"/nonexistent\" failed (2: No such file or directory)");
 }

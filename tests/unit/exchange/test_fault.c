@@ -18,6 +18,8 @@ static const struct {
     { FAULT_HTTP_PROTOCOL_ERROR, 502, 1, "http_protocol_error" },
     { FAULT_HTTP_RESPONSE_TIMEOUT, 504, 1, "http_response_timeout" },
     { FAULT_PROXY_LOOP_DETECTED, 508, 2, "proxy_loop_detected" },
+    { FAULT_PROXY_INTERNAL_ERROR, 503, 1, "proxy_internal_error" },
+    { FAULT_STORAGE, 500, 1, "proxy_internal_error" },
     { FAULT_CLIENT_GONE, 499, 1, "connection_terminated" },
     { FAULT_CLIENT_TIMEOUT, 408, 1, "connection_read_timeout" },
     { FAULT_BODY_TOO_LARGE, 413, 1, "http_request_error" },

@@ -1,4 +1,6 @@
 /* exchange/life, exchange/exchange: how an exchange begins, decides, is sent and ends. */
+#include "exchange/trace.h"
+
 #include "unit/support.h"
 
 static unsigned kept_lines(const struct exchange *x, uint32_t ret[DECISIONS_KEPT])
@@ -65,6 +67,43 @@ static void sixteen_decisions_fit_without_a_gap(void **state)
     assert_has(stage_variable(x, "decided_by"), "index; index");
     decided(x, DECIDED_INDEX, NEXT, (struct place){ .line = 0 }, NULL);
     assert_has(stage_variable(x, "decided_by"), "index; ...; index");
+}
+
+/* What the ring forgets stands in a trace, with what only a trace is told. */
+static void a_trace_gets_every_decision_and_outlives_its_exchange(void **state)
+{
+    struct place place = { .line = 7 };
+    struct trace trace;
+    uint32_t lines = 0;
+
+    stage_server(*state, "");
+    struct exchange *x = stage_get(*state, "/");
+    trace_init(&trace);
+    assert_null(trace_of(x));
+    decided(x, DECIDED_SERVER, NEXT, place, "before it was attached");
+    trace_attach(x, &trace);
+    for (int i = 0; i < 100; i++) {
+        char *text = arena_cstr(&x->arena, span_of("peer"));
+
+        decided(x, DECIDED_PEER, i % 2 ? PASS : REFUSE, place, text);
+        trace_why(x, "turn %d", i);
+        memset(text, '#', 4);
+    }
+    trace_say(x, DECIDED_FILTER, NEXT, place, "%s", "");
+    trace_attach(x, NULL);
+    for (const struct trace_line *l = trace.first; l->next != NULL; l = l->next, lines++) {
+        char how[32];
+
+        snprintf(how, sizeof(how), "turn %u", lines);
+        assert_span(l->subject, "peer");
+        assert_span(l->how, how);
+        assert_int_equal(l->verdict, lines % 2 ? PASS : REFUSE);
+        assert_int_equal(l->place.line, 7);
+    }
+    assert_int_equal(lines, 100);
+    assert_int_equal(trace.last->what, DECIDED_FILTER);
+    assert_int_equal(trace.last->subject.len, 0);
+    trace_done(&trace);
 }
 
 static void a_note_is_found_by_its_key_and_replaced(void **state)
@@ -204,6 +243,7 @@ int main(void)
         STAGED(of_many_decisions_the_first_four_and_the_last_twelve_stay),
         STAGED(they_are_told_in_order_with_a_gap_where_some_are_lost),
         STAGED(sixteen_decisions_fit_without_a_gap),
+        STAGED(a_trace_gets_every_decision_and_outlives_its_exchange),
         STAGED(a_note_is_found_by_its_key_and_replaced),
         STAGED(an_exchange_is_used_again_but_nothing_of_it),
         STAGED(a_running_exchange_keeps_the_settings_it_began_with),

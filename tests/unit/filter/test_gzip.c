@@ -156,7 +156,7 @@ static void run_deliveries(struct stage *s, size_t size, size_t piece)
         char *text = some_text(size, kind & 1);
         struct exchange *x = stage_get(s, "/");
         size_t charged = s->worker.budget.used;
-        struct script sc = { .source = { &script_ops, x },
+        struct script sc = { .source = { .ops = &script_ops, .x = x },
                              .text = { text, size },
                              .piece = piece,
                              .waits = kind & 2,
@@ -208,7 +208,7 @@ static void a_short_answer_takes_little_memory(void **state)
     stage_server(s, "gzip on;");
     for (size_t i = 0; i < COUNT(sizes); i++) {
         struct exchange *x = stage_get(s, "/");
-        struct script sc = { .source = { &script_ops, x } };
+        struct script sc = { .source = { .ops = &script_ops, .x = x } };
 
         block_unref(block_get(&s->loop.blocks)); /* pooled: not counted below */
         size_t before = s->worker.budget.used;
@@ -324,9 +324,10 @@ static void the_ratio_is_known_to_logs(void **state)
     x = stage_get(s, "/");
     assert_string_equal(stage_variable(x, "gzip_ratio"), "-");
     char *text = some_text(15000, false);
-    struct script sc = {
-        .source = { &script_ops, x }, .text = { text, 15000 }, .piece = 15000, .ready = true
-    };
+    struct script sc = { .source = { .ops = &script_ops, .x = x },
+                         .text = { text, 15000 },
+                         .piece = 15000,
+                         .ready = true };
     struct source *g = gzip_stream_new(x, &sc.source, 1, LENGTH_UNKNOWN);
     struct part part;
     assert_int_equal(g->ops->read(g, &part), IO_OK);

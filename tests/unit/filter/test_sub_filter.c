@@ -84,7 +84,7 @@ static void compare(struct stage *stage, const char *body, const struct pair *pa
     struct exchange *x = stage_get(stage, "/");
     bool once = how & 1;
     struct replacements r = replacements_of(x, pairs, count, once);
-    struct script sc = { .source = { &script_ops, x },
+    struct script sc = { .source = { .ops = &script_ops, .x = x },
                          .text = span_of(body),
                          .piece = how >> 3,
                          .waits = how & 2,

@@ -79,6 +79,20 @@ static const struct {
     { "escape=json '{\"a\":\"$http_a\",\"b\":\"$http_b\"}'", "A: a\"b\\c\td\xc3\xa4\r\n",
       "{\"a\":\"a\\\"b\\\\c\\td\xc3\xa4\",\"b\":\"\"}" },
     { "escape=none '$http_a|$http_b'", "A: a\"b\\c\r\n", "a\"b\\c|" },
+    /* no UTF-8: a lone byte, a surrogate, an overlong form, half a character, a C1 control */
+    { "escape=json '$http_a'", "A: \xff|\xed\xa0\x80|\xc0\xaf|\xe2\x82|\xc2\x9b\r\n",
+      "\\u00FF|\\u00ED\\u00A0\\u0080|\\u00C0\\u00AF|\\u00E2\\u0082|\\u00C2\\u009B" },
+    { "escape=json '$http_a'", "A: \xe2\x80\xa8\xe2\x80\xa9\xf0\x9f\x98\x80\xe2\x82\xac\r\n",
+      "\\u2028\\u2029\xf0\x9f\x98\x80\xe2\x82\xac" }, /* some split lines there */
+    /* credentials are not shown; what is no credential is */
+    { "'$http_authorization|$http_cookie|$cookie_sid|$remote_user'",
+      "Authorization: Basic dXNlcjpwYXNz\r\nCookie: a=b; sid=SECRET\r\n",
+      "Basic ***|***|***|user" },
+    { "'$HTTP_Authorization|$cookie_none'", "Authorization: SECRET\r\n", "***|-" },
+    { "'$http_authorization'", "", "-" },
+    { "'$http_authorization'", "Authorization:\r\n", "" },
+    { "'$http_proxy_authorization|$http_authorization_x|$arg_authorization'",
+      "Proxy-Authorization: Basic SECRET\r\nAuthorization-X: seen\r\n", "-|seen|-" },
     { "'$status $body_bytes_sent' ' $request_method'", "",
       "200 4 GET" }, /* words are joined as they stand */
     { "'$request_length $connection $connection_requests'", "", "49 1 1" },
@@ -123,7 +137,52 @@ static void json_escapes_what_json_forbids(void **state)
     x->response.status = 200;
     stage_end_exchange(s);
     sinks_flush(&s->worker);
-    assert_string_equal(logged(), "\\u0000\\u0001\\u001F\x7f\\b\\f\\n\\r/\n");
+    assert_string_equal(logged(), "\\u0000\\u0001\\u001F\\u007F\\b\\f\\n\\r/\n");
+}
+
+static void no_form_lets_a_value_end_its_line(void **state)
+{
+    struct stage *s = *state;
+    char text[300];
+
+    snprintf(text, sizeof(text),
+             "log_format f escape=none '$http_a|$sent_http_set_cookie'; server { listen 80; "
+             "access_log %s f; }",
+             path);
+    assert_string_equal(stage_load(s, text), "");
+    struct exchange *x = stage_get(s, "/");
+    fields_add(&x->request.fields, span_of("A"), (struct span){ "\0\n\r\x1b\t.", 6 }, FROM_CLIENT);
+    response_add(x, "Set-Cookie", span_of("sid=SECRET; Path=/"));
+    x->response.status = 200;
+    stage_end_exchange(s);
+    sinks_flush(&s->worker);
+    assert_string_equal(logged(), "\\x00\\x0A\\x0D\x1b\t.|***\n");
+}
+
+/* The values are cut, not the line: one of JSON still is one. */
+static void a_line_has_a_largest_size(void **state)
+{
+    struct stage *s = *state;
+    static char flood[40000];
+    char text[1000], want[] = "...\",\"...\",\"...\"}\n";
+
+    memset(flood, 'x', sizeof(flood));
+    snprintf(text, sizeof(text),
+             "log_format f escape=json '{\"$http_a\",\"$http_a\",\"$http_a\",\"$http_a\"}'; "
+             "server { listen 80; access_log %s f; }",
+             path);
+    assert_string_equal(stage_load(s, text), "");
+    struct exchange *x = stage_get(s, "/");
+    fields_add(&x->request.fields, span_of("A"), (struct span){ flood, sizeof(flood) },
+               FROM_CLIENT);
+    x->response.status = 200;
+    stage_end_exchange(s);
+    sinks_flush(&s->worker);
+    const char *got = logged();
+    size_t len = strlen(got);
+    assert_true(len > 64 * 1024 && len < 64 * 1024 + 100);
+    assert_string_equal(got + len - strlen(want), want);
+    assert_ptr_equal(strchr(got, '\n'), got + len - 1);
 }
 
 static void off_cancels_all_lines_of_its_level(void **state)
@@ -299,6 +358,8 @@ int main(void)
         LOGGED(values_are_escaped_and_literals_are_not),
         LOGGED(a_peer_cannot_forge_a_line),
         LOGGED(json_escapes_what_json_forbids),
+        LOGGED(no_form_lets_a_value_end_its_line),
+        LOGGED(a_line_has_a_largest_size),
         LOGGED(off_cancels_all_lines_of_its_level),
         LOGGED(a_condition_decides),
         LOGGED(the_location_that_answered_logs),

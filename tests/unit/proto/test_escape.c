@@ -3,38 +3,25 @@
 
 #include "proto/escape.h"
 
-static const struct {
-    const char *in, *html, *json;
-} texts[] = {
-    { "", "", "" },
-    { "plain", "plain", "plain" },
-    { "<a href=\"x\">&", "&lt;a href=&quot;x&quot;&gt;&amp;", "<a href=\\\"x\\\">&" },
-    { "a\nb\r\t\x01\x7f", "a?b????", "a\\nb\\r\\t\\u0001\x7f" },
-    { "\\", "\\", "\\\\" },
-    { "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
-      "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
-    { "\xff", "\xff", "\\uFFFD" },
-    { "\xc0\xae", "\xc0\xae", "\\uFFFD\\uFFFD" },                /* overlong */
-    { "\xed\xa0\x80", "\xed\xa0\x80", "\\uFFFD\\uFFFD\\uFFFD" }, /* a surrogate */
-    { "\xe2\x82", "\xe2\x82", "\\uFFFD\\uFFFD" },                /* cut */
-    { "\xf4\x90\x80\x80", "\xf4\x90\x80\x80", "\\uFFFD\\uFFFD\\uFFFD\\uFFFD" },
+static const char *const texts[][2] = {
+    { "", "" },
+    { "plain", "plain" },
+    { "<a href=\"x\">&", "&lt;a href=&quot;x&quot;&gt;&amp;" },
+    { "a\nb\r\t\x01\x7f", "a?b????" },
+    { "\\\xc3\xa9\xff", "\\\xc3\xa9\xff" },
 };
 
 static void nothing_of_a_text_is_markup(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++) {
-        struct buf html, json;
+        struct buf html;
 
         buf_init(&html, 1024, NULL);
-        buf_init(&json, 1024, NULL);
-        escape_html(span_of(texts[i].in), &html);
-        escape_json(span_of(texts[i].in), &json);
-        if (!span_is(buf_view(&html), texts[i].html) || !span_is(buf_view(&json), texts[i].json))
-            fail_msg("%s: %.*s, %.*s", texts[i].in, (int)html.len, html.data, (int)json.len,
-                     json.data);
+        escape_html(span_of(texts[i][0]), &html);
+        if (!span_is(buf_view(&html), texts[i][1]))
+            fail_msg("%s: %.*s", texts[i][0], (int)html.len, html.data);
         buf_done(&html);
-        buf_done(&json);
     }
 }
 

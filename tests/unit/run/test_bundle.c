@@ -133,15 +133,15 @@ static void print_settings(const struct generation *g, struct buf *out)
                  (unsigned long long)c->keepalive_timeout, (unsigned long long)c->max_headers,
                  (unsigned long long)c->client_max_body_size.bytes,
                  (unsigned long long)c->client_body_buffer_size, c->server_tokens, c->tcp.sendfile,
-                 (int)c->default_type.len, c->default_type.at, (int)c->client_body_temp_path.len,
-                 c->client_body_temp_path.at);
+                 (int)c->default_type.len, c->default_type.at,
+                 (int)c->client_body_temp_path.path.len, c->client_body_temp_path.path.at);
     }
     for (uint32_t i = 0; i < g->listeners.len; i++)
         buf_addf(out, "%s %u %d %d %u %s\n", listeners[i]->text.at, listeners[i]->socket,
                  listeners[i]->ssl, listeners[i]->backlog, listeners[i]->blocks.len,
                  listeners[i]->fallback->label.at);
-    buf_addf(out, "%.*s %.*s %d %llu\n", (int)m->user.len, m->user.at, (int)m->pid.len, m->pid.at,
-             (int)m->error_log.level, (unsigned long long)m->worker_connections);
+    buf_addf(out, "%.*s %.*s %llu\n", (int)m->user.name.len, m->user.name.at, (int)m->pid.path.len,
+             m->pid.path.at, (unsigned long long)m->worker_connections);
     buf_add(out, g->dns.hosts);
     buf_add(out, g->dns.resolv_conf);
 }

@@ -105,10 +105,24 @@ static const struct {
     { "reverse-proxy --listen :80", "bifrons: invalid option: \"--listen\"\n" },
     { "reverse-proxy --from :80;x --to :81", "bifrons: invalid value \":80;x\" of \"--from\"\n" },
     { "reverse-proxy --from :80 --to a{b", "bifrons: invalid value \"a{b\" of \"--to\"\n" },
+    { "reverse-proxy --from :80 --to https://a",
+      "bifrons: reverse-proxy: \"https://a\" is not supported: --to takes HOST:PORT or "
+      "http://HOST:PORT\n" },
+    { "reverse-proxy --from :80 --to http://https://a",
+      "bifrons: reverse-proxy: \"http://https://a\" is not supported: --to takes HOST:PORT or "
+      "http://HOST:PORT\n" },
     { "forward-proxy --allow everyone",
       "bifrons: \"everyone\" is neither an address nor a network\n" },
     { "forward-proxy --listen :80$x", "bifrons: invalid value \":80$x\" of \"--listen\"\n" },
-    { "forward-proxy --deny-list f", "bifrons: \"--deny-list\" is known, not supported yet\n" },
+    { "forward-proxy --deny-list /nonexistent/f",
+      "bifrons: --deny-list \"/nonexistent/f\": No such file or directory\n" },
+    { "forward-proxy --allow ::1 --allow ::2", "bifrons: option \"--allow\" is given twice\n" },
+    { "file-server", "bifrons: file-server needs --root FOLDER\n" },
+    { "file-server --root /nonexistent",
+      "bifrons: --root \"/nonexistent\": there is no such folder\n" },
+    { "file-server --root / --listen :80;", "bifrons: invalid value \":80;\" of \"--listen\"\n" },
+    { "file-server --root . --browse", "bifrons: \"--browse\" is known, not supported yet\n" },
+    { "file-server --print --print --root .", "bifrons: option \"--print\" is given twice\n" },
     { "forward-proxy --to :80", "bifrons: invalid option: \"--to\"\n" },
 };
 
@@ -136,6 +150,8 @@ static void a_quick_command_is_a_good_configuration(void **state)
         "forward-proxy --listen 127.0.0.1:0",
         "forward-proxy --listen :3128 --allow 10.0.0.0/8",
         "forward-proxy --allow ::1 -e log",
+        "file-server --root /",
+        "file-server --root . --listen :8080 -e log",
     };
     struct stage *s = *state;
 
@@ -154,6 +170,8 @@ static void a_quick_command_is_a_good_configuration(void **state)
     assert_span(read_line("reverse-proxy --from 1 --to 2 -e x").error_log, "x");
     assert_span(read_line("forward-proxy").error_log, "stderr");
     assert_span(read_line("forward-proxy").file, "forward-proxy"); /* messages name it so */
+    assert_int_equal(read_line("forward-proxy --print").task, TASK_PRINT);
+    assert_int_equal(read_line("file-server -h").task, TASK_NOTHING);
     arena_done(&arena);
 }
 

@@ -5,6 +5,7 @@
 #include "run/privileges.h"
 #include "unit/support.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 static char folder[64];
@@ -39,13 +40,24 @@ static mode_t mode_of(const char *name)
     return stat(path, &st) == 0 ? st.st_mode & 07777 : 0;
 }
 
-static void folders_are_made_with_those_above_them(void **state)
+static bool make(struct stage *s, const char *prefix, struct buf *said)
+{
+    struct folder_request request = { .prefix = span_of(prefix), .pid = true };
+
+    buf_clear(said);
+    bool good = privileges_make_folders(s->worker.generation, &request, said);
+    buf_add_byte(said, '\0');
+    return good;
+}
+
+static void below_the_prefix_folders_are_made_with_those_above_them(void **state)
 {
     struct stage *s = *state;
-    char text[1000];
+    char text[1000], prefix[100];
     struct buf said;
 
     umask(022);
+    snprintf(prefix, sizeof(prefix), "%s/", folder);
     snprintf(text, sizeof(text),
              "user root; pid %1$s/run/x.pid; error_log stderr; client_body_temp_path "
              "%1$s/deep/er/body;\n"
@@ -54,49 +66,66 @@ static void folders_are_made_with_those_above_them(void **state)
     stage_load(s, text);
     assert_int_equal(mode_of("deep"), 0);
     buf_init(&said, 4096, NULL);
-    assert_true(privileges_make_folders(s->worker.generation,
-                                        main_settings_of(s->worker.generation)->error_log.path,
-                                        main_settings_of(s->worker.generation)->pid, &said));
-    assert_int_equal(said.len, 0);
+    assert_true(make(s, prefix, &said));
+    assert_string_equal(said.data, "");
     assert_int_equal(mode_of("run"), 0755);
     assert_int_equal(mode_of("deep/er"), 0755);
     assert_int_equal(mode_of("deep/er/logs"), 0755);
     assert_int_equal(mode_of("deep/er/body"), 0700); /* bodies of requests are nobody else's */
-    assert_true(privileges_make_folders(
-        s->worker.generation, main_settings_of(s->worker.generation)->error_log.path,
-        main_settings_of(s->worker.generation)->pid, &said)); /* they may be there */
+    assert_true(make(s, prefix, &said));             /* they may be there */
     buf_done(&said);
 }
 
-static void a_folder_that_cannot_be_made_is_said(void **state)
+static void elsewhere_only_the_last_folder_of_temporary_files_is_made(void **state)
+{
+    struct stage *s = *state;
+    char text[1000];
+    struct buf said;
+
+    snprintf(text, sizeof(text),
+             "user root; pid %1$s/run/x.pid; error_log stderr; client_body_temp_path %1$s/deep;\n"
+             "access_log off; server { listen 80; access_log %1$s/logs/a.log; }",
+             folder);
+    stage_load(s, text);
+    buf_init(&said, 4096, NULL);
+    assert_true(make(s, "/some/where/else/", &said));
+    assert_int_equal(mode_of("deep"), 0700);
+    assert_int_equal(mode_of("run"), 0);
+    assert_int_equal(mode_of("logs"), 0);
+    buf_done(&said);
+}
+
+static void a_folder_that_cannot_be_made_is_said_at_its_line(void **state)
 {
     struct stage *s = *state;
     struct buf said;
 
     assert_string_equal(
-        stage_load(s,
-                   "user root; pid /tmp/x; error_log stderr; client_body_temp_path /proc/no/such;\n"
-                   "access_log off; server { listen 80; }"),
+        stage_load(
+            s, "user root; pid /tmp/x; error_log stderr;\nclient_body_temp_path /proc/no/such;\n"
+               "access_log off; server { listen 80; }"),
         "");
     buf_init(&said, 4096, NULL);
-    assert_false(privileges_make_folders(s->worker.generation,
-                                         main_settings_of(s->worker.generation)->error_log.path,
-                                         main_settings_of(s->worker.generation)->pid, &said));
-    buf_add_byte(&said, '\0');
+    assert_false(make(s, "/proc/", &said));
     assert_has(said.data, "bifrons: [emerg] mkdir(\"/proc/no/such\") failed (");
+    assert_has(said.data, " in /etc/test.conf:2\n/etc/test.conf:2:1\n");
+    if (geteuid() == 0) {
+        stage_load(s, "error_log stderr; pid /tmp/x;\nuser no.such.user;\naccess_log off;");
+        assert_false(make(s, "/proc/", &said));
+        assert_has(said.data, "getpwnam(\"no.such.user\") failed (2: No such file or directory) in "
+                              "/etc/test.conf:2\n");
+    }
     buf_done(&said);
 }
 
 static void the_pid_file_is_there_until_it_is_removed(void **state)
 {
     struct pidfile p;
-    struct buf said;
     char path[200], text[32] = "", want[32];
 
     (void)state;
-    buf_init(&said, 4096, NULL);
     snprintf(path, sizeof(path), "%s/x.pid", folder);
-    assert_true(pidfile_write(span_of(path), &p, &said));
+    assert_int_equal(pidfile_write(span_of(path), &p), 0);
     FILE *f = fopen(path, "re");
     assert_non_null(fgets(text, sizeof(text), f));
     fclose(f);
@@ -105,53 +134,43 @@ static void the_pid_file_is_there_until_it_is_removed(void **state)
     pidfile_remove(&p);
     assert_int_equal(access(path, F_OK), -1);
     pidfile_remove(&p); /* harmless */
-    assert_false(pidfile_write(span_of("/nonexistent/x"), &p, &said));
-    buf_add_byte(&said, '\0');
-    assert_string_equal(
-        said.data,
-        "bifrons: [emerg] open() \"/nonexistent/x\" failed (2: No such file or directory)\n");
-    buf_done(&said);
+    assert_int_equal(pidfile_write(span_of("/nonexistent/x"), &p), -ENOENT);
 }
 
 static void the_pid_file_of_another_stays(void **state)
 {
     struct pidfile p;
-    struct buf said;
     char path[200];
 
     (void)state;
-    buf_init(&said, 4096, NULL);
     snprintf(path, sizeof(path), "%s/x.pid", folder);
-    assert_true(pidfile_write(span_of(path), &p, &said));
+    assert_int_equal(pidfile_write(span_of(path), &p), 0);
     FILE *f = fopen(path, "we");
     assert_true(fputs("1\n", f) >= 0);
     fclose(f);
     pidfile_remove(&p);
     assert_int_equal(access(path, F_OK), 0);
-    buf_done(&said);
 }
 
 static void a_pid_file_that_is_a_link_is_not_followed(void **state)
 {
     struct pidfile p;
-    struct buf said;
     char path[200];
 
     (void)state;
-    buf_init(&said, 4096, NULL);
     snprintf(path, sizeof(path), "%s/x.pid", folder);
     assert_int_equal(symlink("/tmp/bifrons-must-not-be", path), 0);
-    assert_false(pidfile_write(span_of(path), &p, &said));
+    assert_int_equal(pidfile_write(span_of(path), &p), -ELOOP);
     assert_int_equal(access("/tmp/bifrons-must-not-be", F_OK), -1);
-    buf_done(&said);
 }
 
 int main(void)
 {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, open_folder, close_folder)
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(folders_are_made_with_those_above_them),
-        IN_FOLDER(a_folder_that_cannot_be_made_is_said),
+        IN_FOLDER(below_the_prefix_folders_are_made_with_those_above_them),
+        IN_FOLDER(elsewhere_only_the_last_folder_of_temporary_files_is_made),
+        IN_FOLDER(a_folder_that_cannot_be_made_is_said_at_its_line),
         IN_FOLDER(the_pid_file_is_there_until_it_is_removed),
         IN_FOLDER(the_pid_file_of_another_stays),
         IN_FOLDER(a_pid_file_that_is_a_link_is_not_followed),

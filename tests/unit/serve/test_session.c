@@ -68,6 +68,7 @@ static const struct {
     { "", "GET / HTTP/1.0\r\n\r\n", "close", false },
     { "", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "keep-alive", true },
     { "keepalive_timeout 0;", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "close", false },
+    { "keepalive_requests 0;", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "close", false },
     { "keepalive_requests 1;", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "close", false },
     { "keepalive_time 0;", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "close", false },
     { "keepalive_timeout 9s 5s;", "GET / HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -82,11 +82,11 @@ static inline int room_open(void **state)
 {
     struct room *r = calloc(1, sizeof(*r));
 
-    r->log = (struct errlog){ .fd = -1 };
+    r->log = (struct errlog){ .file = NULL };
     r->worker = (struct worker){ .log = &r->log, .generation = &r->g, .token = "0a1b2c3d" };
     r->worker.budget.max = 1 << 20;
-    r->worker.own_addresses = r->own;
-    r->worker.own_address_count = COUNT(r->own);
+    r->worker.own.at = r->own;
+    r->worker.own.count = COUNT(r->own);
     address_parse_ip(span_of("10.1.0.5"), &r->own[0]);
     address_parse_ip(span_of("203.0.114.7"), &r->own[1]);
     buf_init(&r->said, 1 << 20, NULL);

@@ -71,6 +71,12 @@ static const struct {
       "2:20 \"b\xc3\xbc.example\" has letters beyond ASCII, which is not supported yet; write its "
       "\"xn--\" form\n" },
     { "rule allow if category @a;", "2:24 category takes the name of a list, without \"@\"\n" },
+    { "rule allow if host a.b.c port 443;",
+      "2:26 \"and\" is missing before \"port\" (quote it if it is a value)\n" },
+    { "rule allow if category l not client 10.0.0.1;",
+      "2:26 \"and\" is missing before \"not\" (quote it if it is a value)\n" },
+    { "rule allow if method GET path;",
+      "2:26 \"and\" is missing before \"path\" (quote it if it is a value)\n" },
     { "rule allow if host @;", "2:20 the name of the list is missing\n" },
 
     /* hints */

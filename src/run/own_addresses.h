@@ -1,0 +1,10 @@
+#ifndef RUN_OWN_ADDRESSES_H
+#define RUN_OWN_ADDRESSES_H
+
+#include "exchange/worker.h"
+
+/* Fills w->own: no client is led to them (forward-semantics 4.2). Whoever ends the worker
+ * frees them. */
+void worker_note_own_addresses(struct worker *w);
+
+#endif
