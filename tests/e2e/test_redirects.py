@@ -65,3 +65,12 @@ def test_a_body_behind_an_error_page_is_no_request(site):
         c.send(request("POST", "/page/x", "a", body=b"GET /smug HTTP/1.1\r\nHost: a\r\n\r\n") + request("GET", "/sorry.html", "a"))
         assert c.response("POST").status == 404
         assert c.response().body == b"sorry\n"
+
+
+def test_missing_files_stand_in_the_error_log_unless_told_otherwise(start, room):
+    proxy = start(f"server {{ listen 127.0.0.1:0; root {room}; location /quiet {{ log_not_found off; }} }}")
+    with proxy.connect() as c:
+        assert c.get("/quiet-file").status == 404
+        assert c.get("/loud-file").status == 404
+    log = proxy.error_log.read_text()
+    assert "loud-file\" failed (2: No such file or directory)" in log and "open() \"" in log and "/quiet-file\" failed" not in log
