@@ -175,7 +175,7 @@ static void count_close(struct source *s)
 static void a_new_source_closes_the_one_before(void **state)
 {
     static const struct source_ops ops = { .close = count_close };
-    struct source first = { &ops, NULL }, second = { &ops, NULL };
+    struct source first = { .ops = &ops }, second = { .ops = &ops };
 
     stage_server(*state, "");
     struct exchange *x = stage_get(*state, "/");
