@@ -214,7 +214,8 @@ static bool set_temp_path(struct conf_call *call, void *field)
 
     for (unsigned i = 2; i < conf_count(call); i++) {
         if (!conf_read_number(conf_word(call, i), left, &digits) || digits == 0)
-            return invalid(call, i);
+            return conf_refuse(call, i, "invalid value \"%s\"",
+                               arena_cstr(conf_arena(call), conf_word(call, i)));
         left -= digits;
     }
     return set_path(call, field);
@@ -293,6 +294,7 @@ static bool is_good_value(const struct conf_call *call)
         uint64_t number;
         struct conf_buffers buffers;
         struct span text;
+        struct placed_path path;
     } unused;
 
     row.extra = NULL; /* it is ours, not the type's */

@@ -1,7 +1,7 @@
 /* `return CODE [TEXT]`, `return CODE URL`, `return URL` (nginx-semantics 6.2). */
 #include "conf/types.h"
 #include "decide/rewrite_script.h"
-#include "exchange/core.h"
+#include "exchange/carried.h"
 #include "exchange/trace.h"
 
 struct answer_line {
@@ -29,8 +29,8 @@ static enum flow take_return(struct run *run, const struct step *s)
         return script_redirect(run, "return", status, template_value(x, &line->text));
     if (status >= 400 && !line->text.is_set)
         return script_end(run, exchange_refuse(x, status, NULL));
-    return script_end(run, exchange_answer(x, status, core_type_of(x->core, x->request.uri),
-                                           template_value(x, &line->text)));
+    return script_end(run,
+                      exchange_answer(x, status, exchange_type(x), template_value(x, &line->text)));
 }
 
 static bool refuse_code(struct conf_call *call)

@@ -7,6 +7,8 @@
 #include "exchange/exchange.h"
 
 #include "exchange/body.h"
+#include "exchange/carried.h"
+#include "exchange/page.h"
 #include "exchange/trace.h"
 
 #include <errno.h>
@@ -53,6 +55,66 @@ static void fetch_head(struct exchange *x)
         exchange_fail(x);
 }
 
+/* Each filter that wants this answer becomes the source of the next. One that refuses it may have
+ * led to an error page. */
+static void filters_wrap(struct exchange *x)
+{
+    const struct generation *g = x->generation;
+
+    for (unsigned i = 0; i < g->index.filter_count && !x->redirected; i++) {
+        const struct filter *filter = g->modules[g->index.filters[i]]->filter;
+        const void *settings = settings_in(x->block, g->index.filters[i]);
+
+        if (filter->wants(x, settings) && filter->wrap != NULL)
+            x->source = filter->wrap(x, settings, x->source);
+    }
+}
+
+/* An error page has the status of its error, and so neither date nor ranges. */
+static void give_status(struct exchange *x)
+{
+    struct response *r = &x->response;
+
+    if (r->given == 0)
+        return;
+    r->status = r->given;
+    r->reason = (struct span){ NULL, 0 };
+    if (r->status == 200)
+        return;
+    r->accept_ranges = false;
+    if (r->last_modified >= 0)
+        fields_remove(&r->fields, FIELD_LAST_MODIFIED);
+    r->last_modified = -1;
+}
+
+/* One round: decides, fetches the answer's head, lets the filters have it. */
+static void run_round(struct exchange *x, enum phase first)
+{
+    phases_run(x, first);
+    if (!x->redirected && x->source != NULL)
+        fetch_head(x);
+    if (x->redirected || x->source == NULL || x->source->ops->takeover != NULL)
+        return;
+    if (trace_of(x) != NULL && x->response.status == 0) /* foretold: there is no head */
+        return;
+    give_status(x);
+    carried_apply(x);
+    filters_wrap(x);
+}
+
+/* The reader of the head has said what is wrong with it. There may be an error page, perhaps of an
+ * upstream: nothing of such a message goes there. */
+static void refuse_malformed(struct exchange *x)
+{
+    exchange_refuse(x, x->response.status, NULL);
+    if (!x->redirected)
+        return;
+    x->request.fields.count = 0;
+    exchange_become_get(x);
+    if (x->request.uri.len == 0)
+        x->request.uri = x->request.raw_path = span_of("/");
+}
+
 static enum phase phase_after(enum restart restart)
 {
     switch (restart) {
@@ -67,47 +129,35 @@ static enum phase phase_after(enum restart restart)
     abort();
 }
 
-/* Decides and fetches the answer's head; once more for each internal redirect (index, rewrite,
- * later error_page, X-Accel-Redirect ...). Afterwards `x->source` is set and its head is in
- * `x->response`, or `x->source` is NULL and nobody is left to be answered. */
-static void settle(struct exchange *x)
+/* Once more for each internal redirect (index, rewrite, error_page, X-Accel-Redirect ...). */
+static void follow_redirects(struct exchange *x)
 {
-    enum phase first = PHASE_POST_READ;
     unsigned redirects = 0;
 
-    if (x->response.status != 0) { /* the head was malformed, and its reader has said so */
-        exchange_refuse(x, x->response.status, NULL);
-        return;
-    }
-    do {
-        x->redirected = RESTART_NOT;
-        phases_run(x, first);
-        if (!x->redirected && x->source != NULL)
-            fetch_head(x);
-        first = phase_after(x->redirected);
-    } while (x->redirected && redirects++ < MOST_REDIRECTS);
+    while (x->redirected && redirects++ < MOST_REDIRECTS) {
+        enum phase first = phase_after(x->redirected);
 
+        x->redirected = RESTART_NOT;
+        run_round(x, first);
+    }
     if (x->redirected) {
         x->redirected = RESTART_NOT;
         exchange_log(x, LEVEL_ERROR, 0,
                      "rewrite or internal redirection cycle while processing \"%.*s\"",
                      (int)x->request.uri.len, x->request.uri.at);
-        exchange_refuse(x, 500, NULL);
+        page_error(x, 500);
     }
 }
 
-/* Each filter that wants this answer becomes the source of the next. */
-static void filters_wrap(struct exchange *x)
+/* Afterwards `x->source` is set and its head is in `x->response`, or `x->source` is NULL and nobody
+ * is left to be answered. */
+static void settle(struct exchange *x)
 {
-    const struct generation *g = x->generation;
-
-    for (unsigned i = 0; i < g->index.filter_count; i++) {
-        const struct filter *filter = g->modules[g->index.filters[i]]->filter;
-        const void *settings = settings_in(x->block, g->index.filters[i]);
-
-        if (filter->wants(x, settings) && filter->wrap != NULL)
-            x->source = filter->wrap(x, settings, x->source);
-    }
+    if (x->response.status != 0)
+        refuse_malformed(x);
+    else
+        run_round(x, PHASE_POST_READ);
+    follow_redirects(x);
 }
 
 /* Bytes may go from socket to socket, if nothing has to be put between them. */
@@ -149,24 +199,25 @@ static enum io relay(struct exchange *x)
     return io;
 }
 
-/* The body broke before a byte of its head had left (RESP-35): a page of ours takes its place. */
-static bool answer_anew(struct exchange *x)
+/* The body broke before a byte of its head had left (RESP-35): a page takes its place. */
+static bool settle_anew(struct exchange *x)
 {
     if (!x->client->ops->drop_head(x->client))
         return false;
     exchange_fail(x);
+    if (x->redirected)
+        follow_redirects(x);
+    else if (x->source != NULL)
+        filters_wrap(x);
     return x->source != NULL;
 }
 
 static enum io answer(struct exchange *x)
 {
-    filters_wrap(x);
     enum io io = relay(x);
 
-    if (io != IO_OK && io != IO_CANCELLED && answer_anew(x)) {
-        filters_wrap(x);
+    if (io != IO_OK && io != IO_CANCELLED && settle_anew(x))
         io = relay(x);
-    }
     return io;
 }
 
@@ -203,8 +254,6 @@ void exchange_rehearse(struct exchange *x)
     if (x->client->ops->read_head(x->client) != IO_OK)
         return;
     settle(x);
-    if (x->source != NULL && x->response.status != 0)
-        filters_wrap(x);
 }
 
 static void run_loggers(struct exchange *x)

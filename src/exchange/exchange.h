@@ -55,6 +55,7 @@ struct request {
 
 struct response {
     uint16_t status; /* 0: not yet known */
+    uint16_t given;  /* error_page: what is sent in place of the source's own status; 0: that one */
     bool accept_ranges;
     bool own_location;  /* Location is a path of ours made absolute */
     struct span reason; /* empty: the standard one */
@@ -152,15 +153,24 @@ enum verdict exchange_answer(struct exchange *x, unsigned status, struct span ty
                              struct span body);
 /* 301 302 303 307 308 with this Location (a leading `/` becomes absolute). */
 enum verdict exchange_redirect(struct exchange *x, unsigned status, struct span location);
-/* Phases start again with this path (normalised) and args: index, error_page ... The method
- * stays. */
+/* Phases start again with this path (normalised) and args: index, try_files ... The method stays;
+ * what a source had put into the response is gone. */
 enum verdict exchange_restart(struct exchange *x, struct span uri, struct span args);
 /* The path and args from now on, both of x's arena: by a rewrite. */
 void exchange_rewrite(struct exchange *x, struct span uri, struct span args);
 /* Phases start again with the search for a location. */
 enum verdict exchange_search(struct exchange *x);
-/* The same in `location @name` of the server; path and args stay. False: there is none. */
+/* The same with `PATH[?ARGS]` as a configuration made it, perhaps of variables. False: it holds a
+ * dot segment, which would pass by locations (nothing has changed). */
+bool exchange_restart_at(struct exchange *x, struct span where);
+/* The same, and the method becomes GET (HEAD stays), without the request's body. */
+bool exchange_restart_as_get(struct exchange *x, struct span where);
+/* The same in `location @name` of the server; method, path and args stay. False: there is none. */
 bool exchange_restart_named(struct exchange *x, struct span name);
+/* From now on the request has no body: what was read of it is dropped. */
+void exchange_forget_body(struct exchange *x);
+/* The same, and the method is GET; HEAD stays. */
+void exchange_become_get(struct exchange *x);
 /* The path is not what the client asked for: an internal redirect led here. */
 static inline bool exchange_is_internal(const struct exchange *x)
 {

@@ -1,8 +1,10 @@
 /* How an exchange comes into being, keeps notes, changes its source, and says what it decided. */
 #include "base/charged.h"
+#include "exchange/body.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
 #include "exchange/log_context.h"
+#include "proto/uri.h"
 #include "exchange/trace.h"
 
 #include <stdarg.h>
@@ -125,9 +127,24 @@ bool exchange_may_dial(void *arg, const struct address *candidate)
     return true;
 }
 
+/* The source is asked by its fault what to tell its peer's counters: it goes first. */
+static void give_up_answer(struct exchange *x)
+{
+    struct response *r = &x->response;
+
+    exchange_source(x, NULL);
+    x->fault = FAULT_NONE;
+    r->given = 0;
+    r->reason = (struct span){ NULL, 0 };
+    r->fields.count = 0;
+    r->accept_ranges = r->own_location = false;
+    r->length = LENGTH_UNKNOWN;
+    r->last_modified = -1;
+}
+
 static void restart(struct exchange *x, enum restart from, const struct conf_block *block)
 {
-    exchange_source(x, NULL);
+    give_up_answer(x);
     x->redirected = from;
     exchange_enter(x, block);
 }
@@ -141,7 +158,8 @@ void exchange_rewrite(struct exchange *x, struct span uri, struct span args)
 
 enum verdict exchange_search(struct exchange *x)
 {
-    restart(x, RESTART_LOCATION, x->server);
+    x->redirected = RESTART_LOCATION; /* nothing was answered yet; the status of an error stays */
+    exchange_enter(x, x->server);
     return NEXT;
 }
 
@@ -153,6 +171,42 @@ enum verdict exchange_restart(struct exchange *x, struct span uri, struct span a
     return NEXT;
 }
 
+bool exchange_restart_at(struct exchange *x, struct span where)
+{
+    struct span path = where, args = { NULL, 0 };
+
+    span_cut(where, '?', &path, &args);
+    if (path_has_dots(path))
+        return false;
+    exchange_restart(x, path, args);
+    return true;
+}
+
+void exchange_forget_body(struct exchange *x)
+{
+    if (x->body != NULL)
+        body_done(x->body);
+    x->body = NULL;
+    x->request.framing = BODY_NONE;
+}
+
+void exchange_become_get(struct exchange *x)
+{
+    if (x->request.method_id != METHOD_HEAD) {
+        x->request.method_id = METHOD_GET;
+        x->request.method = span_of("GET");
+    }
+    exchange_forget_body(x);
+}
+
+bool exchange_restart_as_get(struct exchange *x, struct span where)
+{
+    if (!exchange_restart_at(x, where))
+        return false;
+    exchange_become_get(x);
+    return true;
+}
+
 bool exchange_restart_named(struct exchange *x, struct span name)
 {
     const struct named_location *all = x->generation->named.items;
@@ -160,7 +214,6 @@ bool exchange_restart_named(struct exchange *x, struct span name)
     for (uint32_t i = 0; i < x->generation->named.len; i++) {
         if (all[i].server != x->server || !span_same(all[i].name, name))
             continue;
-        x->request.raw_path = (struct span){ NULL, 0 };
         restart(x, RESTART_NAMED, all[i].block);
         decided(x, DECIDED_LOCATION, NEXT, all[i].block->place, all[i].block->label.at);
         return true;
@@ -201,6 +254,9 @@ const char *decided_name(enum decided what)
         [DECIDED_FLOOR] = "floor",
         [DECIDED_LIMIT] = "limit",
         [DECIDED_INDEX] = "index",
+        [DECIDED_TRY_FILES] = "try_files",
+        [DECIDED_ERROR_PAGE] = "error_page",
+        [DECIDED_ACCEL] = "x_accel_redirect",
         [DECIDED_UPSTREAM] = "upstream",
         [DECIDED_PEER] = "peer",
         [DECIDED_RETRY] = "retry",

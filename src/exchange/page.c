@@ -1,10 +1,14 @@
 /* Answers that we make ourselves: errors, redirects, `return`, denials. The source behind them
  * gives one piece of memory. Bodies are NGINX's for the reverse face; the forward face answers by
  * Accept (forward-semantics 9), and everything that a peer chose is escaped. */
+#include "exchange/page.h"
+
 #include "base/json.h"
 #include "base/link.h"
+#include "exchange/carried.h"
 #include "exchange/core.h"
-#include "exchange/exchange.h"
+#include "exchange/error_page.h"
+#include "proto/escape.h"
 
 const char exchange_explanation_key;
 
@@ -58,32 +62,11 @@ static void set_page(struct exchange *x, struct span body)
 static void start_response(struct exchange *x, unsigned status)
 {
     x->response.status = (uint16_t)status;
+    x->response.given = 0;
     x->response.reason = (struct span){ NULL, 0 };
     x->response.fields.count = 0;
     x->response.accept_ranges = x->response.own_location = false;
     x->response.last_modified = -1;
-}
-
-static void add_escaped(struct buf *out, struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        switch (text.at[i]) {
-        case '<':
-            buf_adds(out, "&lt;");
-            break;
-        case '>':
-            buf_adds(out, "&gt;");
-            break;
-        case '&':
-            buf_adds(out, "&amp;");
-            break;
-        case '"':
-            buf_adds(out, "&quot;");
-            break;
-        default:
-            buf_add_byte(out, text.at[i]);
-        }
-    }
 }
 
 static struct span explanation_of(const struct exchange *x)
@@ -98,7 +81,6 @@ static void add_signature(const struct exchange *x, struct buf *out)
     buf_adds(out, x->core->server_tokens ? "bifrons/" BIFRONS_VERSION : "bifrons");
 }
 
-/* NGINX's own codes are sent as 400 with a sentence. */
 /* Two titles of NGINX's pages that differ from its status line. */
 static const char *page_title(unsigned status)
 {
@@ -107,6 +89,7 @@ static const char *page_title(unsigned status)
                            : status_reason(status);
 }
 
+/* NGINX's own codes are sent as 400 with a sentence. */
 static const char *special_reason(unsigned status)
 {
     return status == 494   ? "Request Header Or Cookie Too Large"
@@ -133,7 +116,7 @@ static void add_html(const struct exchange *x, unsigned status, struct buf *out)
         buf_addf(out, "<center>%s</center>\r\n", special);
     if (why.len > 0) {
         buf_adds(out, "<center><p>");
-        add_escaped(out, why);
+        escape_html(why, out);
         buf_adds(out, "</p></center>\r\n");
     }
     buf_adds(out, "<hr><center>");
@@ -211,10 +194,12 @@ static bool closes(unsigned status)
     }
 }
 
-static void answer_error(struct exchange *x, unsigned status)
+void page_error(struct exchange *x, unsigned status)
 {
     struct buf body;
 
+    if (closes(status))
+        x->keep_alive = false;
     if (status_reason(shown_status(status))[0] == '\0') { /* a code that nobody knows has no page */
         start_response(x, status);
         set_page(x, (struct span){ "", 0 });
@@ -242,7 +227,7 @@ enum verdict exchange_refuse(struct exchange *x, unsigned status, const char *wh
     if (why != NULL)
         exchange_log(x, status >= 500 && status != 501 && status != 505 ? LEVEL_ERROR : LEVEL_INFO,
                      0, "%s", why);
-    if (closes(status))
+    if (closes(status)) /* whatever is sent in place of its page */
         x->keep_alive = false;
     if (status == 499 || status == 408 || status == 444) { /* nobody is left to be told */
         x->response.status = (uint16_t)status;
@@ -250,7 +235,8 @@ enum verdict exchange_refuse(struct exchange *x, unsigned status, const char *wh
         exchange_source(x, NULL);
         return REFUSE;
     }
-    answer_error(x, status);
+    if (!error_page_answers(x, status))
+        page_error(x, status);
     return REFUSE;
 }
 
@@ -264,7 +250,10 @@ enum verdict exchange_fail(struct exchange *x)
 enum verdict exchange_answer(struct exchange *x, unsigned status, struct span type,
                              struct span body)
 {
+    uint16_t given = x->response.given; /* an error page may be a text */
+
     start_response(x, status);
+    x->response.given = given;
     if (type.len > 0)
         response_add(x, "Content-Type", type);
     set_page(x, body);
@@ -311,6 +300,32 @@ struct span exchange_absolute(struct exchange *x, struct span path)
     return made;
 }
 
+enum verdict page_redirect(struct exchange *x, unsigned status, struct span location)
+{
+    if (!is_field_value(location)) {
+        exchange_log(x, LEVEL_ERROR, 0, "a control byte in a Location was refused");
+        page_error(x, 500);
+        return REFUSE;
+    }
+    page_error(x, status);
+    response_add(x, "Location", location);
+    return ANSWER;
+}
+
+/* An error page that takes its place keeps where it led to, as in NGINX. */
+static bool is_replaced(struct exchange *x, unsigned status, struct span location)
+{
+    struct field kept = { span_of("Location"), location, FIELD_LOCATION, FROM_US, false, false };
+
+    if (!error_page_answers(x, status))
+        return false;
+    if (x->redirected && location.len > 0)
+        carried_add(x, &kept);
+    else if (location.len > 0 && fields_find(&x->response.fields, FIELD_LOCATION) == NULL)
+        response_add(x, "Location", location);
+    return true;
+}
+
 enum verdict exchange_redirect(struct exchange *x, unsigned status, struct span location)
 {
     if (!is_field_value(location))
@@ -318,9 +333,11 @@ enum verdict exchange_redirect(struct exchange *x, unsigned status, struct span 
     bool own = span_starts(location, "/") && x->core->redirects.absolute;
     if (own)
         location = exchange_absolute(x, location);
-    answer_error(x, status);
+    if (is_replaced(x, status, location))
+        return REFUSE;
+    page_redirect(x, status, location);
     x->response.own_location = own;
-    if (location.len > 0)
-        response_add(x, "Location", location);
+    if (location.len == 0)
+        fields_remove(&x->response.fields, FIELD_LOCATION);
     return ANSWER;
 }

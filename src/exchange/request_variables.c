@@ -274,7 +274,8 @@ GETTER(cookie)
 GETTER(content_length)
 {
     UNUSED_ARG;
-    return x->request.framing == BODY_LENGTH && decimal(x, x->request.length, ret);
+    return fields_find(&x->request.fields, FIELD_CONTENT_LENGTH) != NULL &&
+           decimal(x, x->request.length, ret);
 }
 
 GETTER(content_type)
@@ -288,9 +289,10 @@ GETTER(content_type)
 GETTER(status)
 {
     char *text = arena_alloc(&x->arena, 24);
+    unsigned status = x->response.given != 0 ? x->response.given : x->response.status;
 
     UNUSED_ARG;
-    *ret = (struct span){ text, print_digits(x->response.status, 3, text) };
+    *ret = (struct span){ text, print_digits(status, 3, text) };
     return true;
 }
 

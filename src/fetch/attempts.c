@@ -1,4 +1,5 @@
-/* `$upstream_*`: a value for each attempt, joined by commas. */
+/* `$upstream_*`: a value for each attempt, joined by commas; by a colon where an internal redirect
+ * led to another source. */
 #include "fetch/attempts.h"
 
 #include "exchange/template.h"
@@ -12,24 +13,33 @@ struct attempts *attempts_of(const struct exchange *x)
     return exchange_note(x, &attempts_key);
 }
 
+void attempts_ask_anew(struct exchange *x)
+{
+    struct attempts *all = attempts_of(x);
+
+    if (all != NULL)
+        all->asked_anew = all->count > 0;
+}
+
 struct attempt *attempt_begin(struct exchange *x, const char *peer)
 {
     struct attempts *all = attempts_of(x);
 
     if (all == NULL) {
         all = arena_alloc(&x->arena, sizeof(*all));
-        all->count = 0;
-        all->fields = NULL;
+        *all = (struct attempts){ .count = 0 };
         exchange_keep(x, &attempts_key, all);
     }
     if (all->count < MOST_ATTEMPTS)
         all->count++;
     struct attempt *a = &all->at[all->count - 1];
     *a = (struct attempt){ .peer = peer,
+                           .first = all->asked_anew,
                            .started = exchange_now(x),
                            .connect_ms = NOT_REACHED,
                            .header_ms = NOT_REACHED,
                            .response_ms = NOT_REACHED };
+    all->asked_anew = false;
     exchange_keep(x, &exchange_peer_key, (void *)(uintptr_t)peer);
     return a;
 }
@@ -44,7 +54,7 @@ static bool join(struct exchange *x, void (*print)(const struct attempt *, struc
         return false;
     for (unsigned i = 0; i < all->count; i++) {
         if (i > 0)
-            buf_adds(&text, ", ");
+            buf_adds(&text, all->at[i].first ? " : " : ", ");
         print(&all->at[i], &text);
     }
     *ret = arena_copy(&x->arena, buf_view(&text));

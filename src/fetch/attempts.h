@@ -10,6 +10,7 @@
 struct attempt {
     const char *peer;                            /* ended by zero; generation or exchange arena */
     uint16_t status;                             /* 0: none */
+    bool first;                                  /* of its source, and not of the exchange */
     uint64_t started;                            /* ms, loop's clock */
     uint64_t connect_ms, header_ms, response_ms; /* NOT_REACHED */
     uint64_t sent, received, body;               /* bytes */
@@ -20,11 +21,13 @@ enum { MOST_ATTEMPTS = 8 };
 struct attempts {
     struct attempt at[MOST_ATTEMPTS]; /* the last one is written over when there are more */
     unsigned count;
+    bool asked_anew;             /* the next one belongs to another source: a redirect led there */
     const struct fields *fields; /* of the last answer */
 };
 
 /* NULL: no upstream was asked. */
 struct attempts *attempts_of(const struct exchange *x);
+void attempts_ask_anew(struct exchange *x); /* a source begins */
 struct attempt *attempt_begin(struct exchange *x, const char *peer);
 extern const struct variable attempt_variables[];
 

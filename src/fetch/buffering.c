@@ -11,6 +11,8 @@
  */
 #include "fetch/buffering.h"
 
+#include "fetch/accel.h"
+
 #include "base/link.h"
 #include "exchange/exchange.h"
 #include "exchange/spool.h"
@@ -301,7 +303,8 @@ static bool wants(struct exchange *x, const void *settings)
 {
     const struct proxy_settings *own = settings;
 
-    return x->source->ops->ready != NULL && !response_has_no_body(x) && own->switches.buffering;
+    return x->source->ops->ready != NULL && !response_has_no_body(x) &&
+           accel_buffers(x, own, own->switches.buffering);
 }
 
 static void set_sizes(struct buffering *b, const struct proxy_settings *proxy)

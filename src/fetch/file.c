@@ -7,22 +7,18 @@
 #include "fetch/file.h"
 
 #include "base/link.h"
+#include "conf/types.h"
+#include "exchange/carried.h"
 #include "exchange/core.h"
-#include "exchange/exchange.h"
 #include "exchange/trace.h"
-#include "fetch/root.h"
 #include "proto/uri.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct file_settings {
-    struct root root;
-    struct conf_list index; /* of struct index_name */
-};
 
 struct index_name {
     struct template name;
@@ -56,13 +52,47 @@ static const struct conf_type index_type = { .set = set_index,
 
 enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION };
 
+#define FIELD(name) offsetof(struct file_settings, name)
+
 static const struct directive directives[] = {
-    { "root", ANYWHERE | CTX_IF, 1, 1, &root_type, offsetof(struct file_settings, root), "html",
-      WHOLE, "the folder of static files", 0, NULL },
-    { "index", ANYWHERE, 1, ANY_ARGS, &index_type, offsetof(struct file_settings, index),
-      "index.html", WHOLE, "files that answer for a folder", 0, NULL },
+    { "root", ANYWHERE | CTX_IF, 1, 1, &root_type, FIELD(root), "html", WHOLE,
+      "the folder of static files", 0, NULL },
+    { "alias", CTX_LOCATION, 1, 1, &root_type, FIELD(root), NULL, WHOLE,
+      "the folder or file that stands for the location's name", 0, NULL },
+    { "index", ANYWHERE, 1, ANY_ARGS, &index_type, FIELD(index), "index.html", WHOLE,
+      "files that answer for a folder", 0, NULL },
+    { "etag", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.etag), "on", WHOLE,
+      "files are sent with an ETag", 0, NULL },
+    { "log_not_found", ANYWHERE, 1, 1, &conf_flag, FIELD(switches.log_not_found), "on", WHOLE,
+      "files that are not there stand in the error log", 0, NULL },
+    { "disable_symlinks", ANYWHERE, 1, 2, &links_type, FIELD(links), "off", WHOLE,
+      "symbolic links that are refused: `on`, `if_not_owner`; up to `from=` they are followed", 0,
+      NULL },
     {},
 };
+
+const struct file_settings *file_settings_of(const struct exchange *x)
+{
+    return settings_in(x->block, module_index(x->generation, &file_module));
+}
+
+bool file_refuse_rewritten(struct exchange *x, const struct file_settings *own)
+{
+    if (own->root.kind == ROOT_PLAIN || x->request.path_use != PATH_ALONE)
+        return false;
+    exchange_refuse(x, 500, "\"alias\" cannot be used where the path was rewritten");
+    return true;
+}
+
+int file_open(struct exchange *x, const struct file_settings *own, struct span uri, int flags)
+{
+    return root_open(x, &own->root, &own->links, root_tail(x, &own->root, uri), flags);
+}
+
+static struct span file_name(struct exchange *x, const struct file_settings *own)
+{
+    return root_file(x, &own->root, root_tail(x, &own->root, x->request.uri));
+}
 
 /* --- the source ----------------------------------------------------------------------------- */
 
@@ -133,11 +163,12 @@ static struct span printed(struct exchange *x, const char *format, unsigned long
     return (struct span){ text, (size_t)snprintf(text, 64, format, a, b) };
 }
 
-static enum verdict answer_file(struct exchange *x, int fd, const struct stat *st)
+static enum verdict answer_file(struct exchange *x, const struct file_settings *own, int fd,
+                                const struct stat *st)
 {
     struct file_source *f = arena_zalloc(&x->arena, sizeof(*f));
     char *date = arena_alloc(&x->arena, 32);
-    struct span type = core_type_of(x->core, x->request.uri);
+    struct span type = exchange_type(x);
 
     f->source = (struct source){ .ops = &file_ops, .x = x };
     f->fd = fd;
@@ -151,9 +182,10 @@ static enum verdict answer_file(struct exchange *x, int fd, const struct stat *s
     if (type.len > 0)
         response_add(x, "Content-Type", type);
     response_add(x, "Last-Modified", (struct span){ date, HTTP_DATE_LENGTH });
-    response_add(x, "ETag",
-                 printed(x, "\"%llx-%llx\"", (unsigned long long)st->st_mtime,
-                         (unsigned long long)st->st_size));
+    if (own->switches.etag)
+        response_add(x, "ETag",
+                     printed(x, "\"%llx-%llx\"", (unsigned long long)st->st_mtime,
+                             (unsigned long long)st->st_size));
     exchange_source(x, &f->source);
     return ANSWER;
 }
@@ -174,28 +206,28 @@ static enum verdict redirect_to_folder(struct exchange *x)
     return exchange_redirect(x, 301, location);
 }
 
-/* In a rehearsal: where it was looked for, and what was found; 0: it is there. */
-static void tell_file(struct exchange *x, const struct root *root, int error)
+void file_tell(struct exchange *x, const struct file_settings *own, int error)
 {
-    struct span folder = root_path(x, root);
+    const struct root *root = &own->root;
 
     if (trace_of(x) == NULL)
         return;
-    trace_say(x, DECIDED_SOURCE, error == 0 ? ANSWER : REFUSE, root->place, "file %.*s%.*s",
-              (int)folder.len, folder.at, (int)x->request.uri.len, x->request.uri.at);
-    trace_why(x, "root %.*s%s%s", (int)root->path.text.len, root->path.text.at,
-              error != 0 ? ": " : "", error != 0 ? strerrordesc_np(error) : "");
+    trace_say(x, DECIDED_SOURCE, error == 0 ? ANSWER : REFUSE, root->place, "file %s",
+              file_name(x, own).at);
+    trace_why(x, "%s %.*s%s%s", root->kind == ROOT_PLAIN ? "root" : "alias",
+              (int)root->path.text.len, root->path.text.at, error != 0 ? ": " : "",
+              error != 0 ? strerrordesc_np(error) : "");
 }
 
-static enum verdict refuse_file(struct exchange *x, const struct root *root, int error)
+enum verdict file_refuse(struct exchange *x, const struct file_settings *own, int error)
 {
     bool missing = error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
-    bool forbidden = error == EACCES || error == EXDEV || error == ELOOP || error == EPERM;
-    struct span folder = root_path(x, root);
+    bool forbidden = error == EACCES || error == ELOOP || error == EPERM;
 
-    tell_file(x, root, error);
-    exchange_log(x, missing || forbidden ? LEVEL_ERROR : LEVEL_CRIT, error,
-                 "open() \"%s%.*s\" failed", folder.at, (int)x->request.uri.len, x->request.uri.at);
+    file_tell(x, own, error);
+    if (!missing || own->switches.log_not_found)
+        exchange_log(x, missing || forbidden ? LEVEL_ERROR : LEVEL_CRIT, error,
+                     "open() \"%s\" failed", file_name(x, own).at);
     return exchange_refuse(x, missing ? 404 : forbidden ? 403 : 500, NULL);
 }
 
@@ -216,25 +248,27 @@ static enum verdict serve_file(struct exchange *x, const void *settings)
     if (exchange_is_forward(x))
         return NEXT;
     if (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST) {
-        tell_file(x, &own->root, 0);
+        file_tell(x, own, 0);
         if (trace_of(x) != NULL)
             trace_why(x, "a file answers GET and HEAD alone");
         return exchange_refuse(x, 405, NULL);
     }
     if (span_ends(x->request.uri, "/"))
         return NEXT;
-    int fd = root_open(x, &own->root, x->request.uri, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (file_refuse_rewritten(x, own))
+        return REFUSE;
+    int fd = file_open(x, own, x->request.uri, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (fd == -ENXIO)
         return refuse_special(x);
     if (fd < 0)
-        return refuse_file(x, &own->root, -fd);
+        return file_refuse(x, own, -fd);
     if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
         close(fd);
         return refuse_special(x);
     }
-    tell_file(x, &own->root, 0);
+    file_tell(x, own, 0);
     if (S_ISREG(st.st_mode) && method != METHOD_POST)
-        return answer_file(x, fd, &st);
+        return answer_file(x, own, fd, &st);
     close(fd);
     return S_ISDIR(st.st_mode) ? redirect_to_folder(x) : exchange_refuse(x, 405, NULL);
 }
@@ -250,20 +284,15 @@ static struct span joined(struct exchange *x, struct span folder, struct span na
     return (struct span){ path, folder.len + name.len };
 }
 
+/* A folder that is there may still be listed. */
 static enum verdict no_index(struct exchange *x, const struct file_settings *own)
 {
-    int folder = root_open(x, &own->root, x->request.uri, O_PATH | O_DIRECTORY);
+    int folder = file_open(x, own, x->request.uri, O_PATH | O_DIRECTORY);
 
     if (folder < 0)
-        return refuse_file(x, &own->root, -folder);
+        return file_refuse(x, own, -folder);
     close(folder);
-    if (trace_of(x) != NULL) {
-        tell_file(x, &own->root, EISDIR);
-        trace_why(x, "a folder, and no index is there");
-    }
-    exchange_log(x, LEVEL_ERROR, 0, "directory index of \"%s%.*s\" is forbidden",
-                 root_path(x, &own->root).at, (int)x->request.uri.len, x->request.uri.at);
-    return exchange_refuse(x, 403, NULL);
+    return NEXT;
 }
 
 static enum verdict lead_to(struct exchange *x, const struct index_name *name, struct span path)
@@ -283,19 +312,22 @@ static enum verdict try_index(struct exchange *x, const void *settings)
     if (exchange_is_forward(x) || !span_ends(x->request.uri, "/") ||
         (method != METHOD_GET && method != METHOD_HEAD && method != METHOD_POST))
         return NEXT;
+    if (file_refuse_rewritten(x, own))
+        return REFUSE;
+    struct span folder = root_tail(x, &own->root, x->request.uri);
     for (uint32_t i = 0; i < own->index.len; i++) {
         struct span name = template_value(x, &names[i].name);
 
-        if (span_starts(name, "/"))
-            return lead_to(x, &names[i], name);
-        struct span path = joined(x, x->request.uri, name);
-        int fd = root_open(x, &own->root, path, O_PATH);
+        if (span_starts(name, "/")) /* untested */
+            return path_has_dots(name) ? exchange_refuse(x, 404, NULL)
+                                       : lead_to(x, &names[i], name);
+        int fd = root_open(x, &own->root, &own->links, joined(x, folder, name), O_PATH);
         if (fd >= 0) {
             close(fd);
-            return lead_to(x, &names[i], path);
+            return lead_to(x, &names[i], joined(x, x->request.uri, name));
         }
-        if (fd == -EACCES || fd == -EXDEV)
-            return refuse_file(x, &own->root, -fd);
+        if (fd == -EACCES || fd == -ELOOP)
+            return file_refuse(x, own, -fd);
     }
     return no_index(x, own);
 }
@@ -312,32 +344,46 @@ static void close_roots(struct worker *w, struct generation *g, void *settings)
     roots_close(g);
 }
 
+/* --- variables ------------------------------------------------------------------------------ */
+
 static bool get_document_root(struct exchange *x, struct span arg, struct span *ret)
 {
-    const struct file_settings *own;
-
     (void)arg;
     if (x->block == NULL)
         return false;
-    own = settings_in(x->block, module_index(x->generation, &file_module));
-    *ret = root_path(x, &own->root);
+    *ret = root_path(x, &file_settings_of(x)->root);
+    return true;
+}
+
+static bool get_realpath_root(struct exchange *x, struct span arg, struct span *ret)
+{
+    (void)arg;
+    if (x->block == NULL)
+        return false;
+    struct span path = root_path(x, &file_settings_of(x)->root);
+    char *real = realpath(path.at, NULL);
+    if (real == NULL) {
+        exchange_log(x, LEVEL_CRIT, errno, "realpath() \"%s\" failed", path.at);
+        return false;
+    }
+    *ret = arena_copy(&x->arena, span_of(real));
+    free(real);
     return true;
 }
 
 static bool get_request_filename(struct exchange *x, struct span arg, struct span *ret)
 {
-    struct span root;
-
-    if (!get_document_root(x, arg, &root))
+    (void)arg;
+    if (x->block == NULL)
         return false;
-    *ret = joined(x, root, x->request.uri);
+    *ret = file_name(x, file_settings_of(x));
     return true;
 }
 
 static const struct variable variables[] = {
-    { "request_filename", NO_FAMILY, get_request_filename,
-      "the path of the file that the request names" },
-    { "document_root", NO_FAMILY, get_document_root, "the folder that `root` names" },
+    { "document_root", NO_FAMILY, get_document_root, "what `root` or `alias` names" },
+    { "realpath_root", NO_FAMILY, get_realpath_root, "the same with its symbolic links resolved" },
+    { "request_filename", NO_FAMILY, get_request_filename, "the file that the path names" },
     {},
 };
 

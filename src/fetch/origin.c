@@ -273,17 +273,26 @@ static const struct source_ops origin_ops = { .head = origin_head,
                                               .ready = origin_ready,
                                               .close = origin_close };
 
+bool origin_is(const struct source *s)
+{
+    return s != NULL && s->ops == &origin_ops;
+}
+
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
                           struct upstream *group)
 {
-    struct origin *o = arena_zalloc(&x->arena, sizeof(*o));
+    struct origin *o;
 
+    if (origin_body_is_gone(x)) /* an error page led here; half a body is a lie */
+        return exchange_refuse(x, 502, "the body of the request has gone to another upstream");
+    o = arena_zalloc(&x->arena, sizeof(*o));
     o->source = (struct source){ .ops = &origin_ops, .x = x };
     o->pipe[0] = o->pipe[1] = -1;
     o->conf = conf;
     buf_init(&o->head, conf->buffer_size + BLOCK_SIZE, &x->worker->budget);
     if (group != NULL)
         pick_begin(&o->pick, group, x);
+    attempts_ask_anew(x);
     exchange_source(x, &o->source);
     return ANSWER;
 }

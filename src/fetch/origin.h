@@ -53,6 +53,8 @@ enum origin_state { ORIGIN_ASKING, ORIGIN_BODY, ORIGIN_UPGRADED, ORIGIN_DONE };
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
                           struct upstream *group);
 
+bool origin_is(const struct source *s); /* an origin, and not switched to another protocol */
+
 /* origin_connect.c: a connection for the next attempt, in o->conn. Not IO_OK: x->fault; IO_FAILED
  * with `ret_next` true: another peer may be asked. */
 enum io origin_connect(struct origin *o, bool *ret_next);
@@ -82,6 +84,8 @@ void origin_add_target(const struct origin *o, struct buf *out);
 bool origin_write_head(struct origin *o);
 /* origin_upload.c: sends head and body; a long body is still on its way when it returns. */
 enum io origin_send(struct origin *o);
+/* The request's body went to an origin as it came: there is none for another one. */
+bool origin_body_is_gone(const struct exchange *x);
 /* origin_response.c: reads and judges the head; fills x->response. */
 enum io origin_read_head(struct origin *o);
 /* Status, time and fields of the answer in x->response, before fields are taken out. */

@@ -191,6 +191,15 @@ static enum io send_alone(struct origin *o)
     return write_all(o, &head, 1);
 }
 
+/* Of a note: an origin has been given what the client sends, or some of it. */
+static const char passed_key;
+
+bool origin_body_is_gone(const struct exchange *x)
+{
+    return x->request.framing != BODY_NONE && x->body == NULL &&
+           exchange_note(x, &passed_key) != NULL;
+}
+
 /* Leave to send is given here: the child only reads from the client, so that one fiber writes to
  * it. */
 static enum io send_streamed(struct origin *o)
@@ -203,6 +212,7 @@ static enum io send_streamed(struct origin *o)
         return io;
     if (x->request.expects && x->client->ops->send_interim(x->client, 100, &none) != IO_OK)
         return IO_CANCELLED; /* the client is gone */
+    exchange_keep(x, &passed_key, (void *)(uintptr_t)&passed_key);
     return begin_upload(o, pass_streamed);
 }
 

@@ -4,6 +4,7 @@
 
 #include "exchange/core.h"
 #include "exchange/location_line.h"
+#include "fetch/accel.h"
 #include "fetch/buffering.h"
 #include "fetch/origin.h"
 
@@ -139,6 +140,19 @@ static const struct conf_name next_names[] = {
     {},
 };
 
+static const struct conf_name ignored_names[] = {
+    { "X-Accel-Redirect", IGNORED_REDIRECT },
+    { "X-Accel-Buffering", IGNORED_BUFFERING },
+    { "X-Accel-Expires", IGNORED_OTHER },
+    { "X-Accel-Limit-Rate", IGNORED_OTHER },
+    { "X-Accel-Charset", IGNORED_OTHER },
+    { "Expires", IGNORED_OTHER },
+    { "Cache-Control", IGNORED_OTHER },
+    { "Set-Cookie", IGNORED_OTHER },
+    { "Vary", IGNORED_OTHER },
+    {},
+};
+
 /* proxy_keepalive N|off */
 static bool set_keepalive(struct conf_call *call, void *field)
 {
@@ -264,6 +278,10 @@ static const struct directive directives[] = {
       WHOLE, "most upstreams that are asked; 0: all", 0, NULL },
     { "proxy_next_upstream_timeout", SERVERS, 1, 1, &conf_time, FIELD(next_upstream_timeout), "0",
       WHOLE, "no further one is asked after it; 0: no limit", 0, NULL },
+    { "proxy_intercept_errors", SERVERS, 1, 1, &conf_flag, FIELD(answers.intercept), "off", WHOLE,
+      "error_page holds for answers of upstreams, too", 0, NULL },
+    { "proxy_ignore_headers", SERVERS, 1, ANY_ARGS, &conf_choices, FIELD(ignore_headers), NULL,
+      WHOLE, "fields of answers that are not obeyed", 0, ignored_names },
     { "proxy_keepalive", SERVERS, 1, 1, &keepalive_type, FIELD(keepalive), "16", WHOLE,
       "idle connections kept for an address that stands in proxy_pass itself", 0, NULL },
     {},
@@ -421,6 +439,7 @@ static enum verdict pass_on(struct exchange *x, const void *settings)
 
 static const struct hook hooks[] = {
     { .phase = PHASE_CONTENT, .run = pass_on },
+    { .phase = PHASE_RESPONSE, .run = accel_on_response },
     {},
 };
 

@@ -77,6 +77,10 @@ struct proxy_settings {
     struct proxy_aborts {
         bool ignore_client_abort;
     } aborts;
+    struct proxy_answers {
+        bool intercept; /* proxy_intercept_errors */
+    } answers;
+    unsigned ignore_headers; /* enum ignored_field */
 };
 
 extern const struct module proxy_module;

@@ -2,12 +2,24 @@
  * Several parts in one answer are not made yet: such a request gets the whole. */
 #include "filter/range.h"
 
+#include "conf/types.h"
+#include "exchange/carried.h"
 #include "proto/range.h"
 
-#include "exchange/exchange.h"
 #include "proto/date.h"
 
 #include <stdio.h>
+
+struct range_settings {
+    uint64_t most; /* max_ranges; 0: none at all */
+};
+
+static const struct directive directives[] = {
+    { "max_ranges", CTX_HTTP | CTX_SERVER | CTX_LOCATION, 1, 1, &conf_number,
+      offsetof(struct range_settings, most), "2147483647", WHOLE,
+      "ranges of a request; more of them get the whole, and 0 offers none", 0, NULL },
+    {},
+};
 
 /* If-Range: only if what the client has is this very version. */
 static bool is_same_version(const struct exchange *x)
@@ -38,8 +50,18 @@ static void answer_416(struct exchange *x)
     char *text = arena_alloc(&x->arena, 64);
     int len = snprintf(text, 64, "bytes */%llu", (unsigned long long)x->response.length);
 
+    struct field range = { field_name(FIELD_CONTENT_RANGE),
+                           { text, (size_t)len },
+                           FIELD_CONTENT_RANGE,
+                           FROM_US,
+                           false,
+                           false };
+
     exchange_refuse(x, 416, NULL);
-    response_add(x, "Content-Range", (struct span){ text, (size_t)len });
+    if (x->redirected) /* an error page tells it, too */
+        carried_add(x, &range);
+    else
+        response_add(x, "Content-Range", range.value);
 }
 
 static bool wants(struct exchange *x, const void *settings)
@@ -48,7 +70,8 @@ static bool wants(struct exchange *x, const void *settings)
     struct range_part part;
     unsigned count = 0;
 
-    (void)settings;
+    if (((const struct range_settings *)settings)->most == 0)
+        x->response.accept_ranges = false;
     if (asked == NULL || x->response.status != 200 || !x->response.accept_ranges ||
         x->source->ops->narrow == NULL || x->response.length == LENGTH_UNKNOWN ||
         !is_same_version(x))
@@ -78,4 +101,9 @@ static bool wants(struct exchange *x, const void *settings)
 
 static const struct filter filter = { .slot = SLOT_RANGE, .wants = wants };
 
-const struct module range_module = { .name = "range", .filter = &filter };
+const struct module range_module = {
+    .name = "range",
+    .directives = directives,
+    .filter = &filter,
+    .settings_size = sizeof(struct range_settings),
+};

@@ -99,12 +99,23 @@ static const uint8_t escapes[256] = {
     ['}'] = BOTH,       [0x7f ... 0xff] = BOTH,
 };
 
+static bool is_unreserved(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+static bool is_escaped(unsigned char c, enum escape_set set)
+{
+    return set == ESCAPE_COMPONENT ? !is_unreserved(c) : (escapes[c] & 1u << set) != 0;
+}
+
 void uri_escape(struct span s, enum escape_set set, struct buf *out)
 {
     while (s.len > 0) {
         size_t plain = 0;
 
-        while (plain < s.len && !(escapes[(unsigned char)s.at[plain]] & 1u << set))
+        while (plain < s.len && !is_escaped((unsigned char)s.at[plain], set))
             plain++;
         buf_add(out, span_first(s, plain));
         s = span_from(s, plain);

@@ -28,9 +28,11 @@ bool target_parse(struct span raw, bool connect, struct target *ret);
 bool path_normalise(struct span raw, bool merge_slashes, struct buf *out);
 /* The raw path is what path_normalise would make of it: nothing to decode, resolve or merge. */
 bool path_is_normal(struct span raw, bool merge_slashes);
+/* A segment of it is `.` or `..`. */
+bool path_has_dots(struct span path);
 
-/* The sets of nginx-semantics 6.2. */
-enum escape_set { ESCAPE_URI, ESCAPE_ARGS };
+/* The sets of nginx-semantics 6.2; ESCAPE_COMPONENT: all that is not unreserved (RFC 3986 2.3). */
+enum escape_set { ESCAPE_URI, ESCAPE_ARGS, ESCAPE_COMPONENT };
 void uri_escape(struct span s, enum escape_set set, struct buf *out);
 
 /* A host with or without port, as in Host or an authority

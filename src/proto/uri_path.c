@@ -99,6 +99,16 @@ static bool is_dots(struct span s)
     return span_is(s, ".") || span_is(s, "..");
 }
 
+bool path_has_dots(struct span path)
+{
+    struct span part;
+
+    while (span_cut(path, '/', &part, &path))
+        if (is_dots(part))
+            return true;
+    return is_dots(path);
+}
+
 bool path_is_normal(struct span raw, bool merge_slashes)
 {
     size_t segment = 1;

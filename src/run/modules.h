@@ -8,6 +8,8 @@ MODULE(main)     /* user, pid ...: the process */
 MODULE(resolver) /* name servers */
 MODULE(error_log) /* error_log: of the process and of blocks */
 
+MODULE(error_page) /* error_page: what errors look like */
+
 MODULE(listen)   /* listen: joins the lines of all blocks */
 MODULE(access)   /* allow, deny: by the client's address */
 MODULE(forward)  /* the forward face: what was asked for, and the rules */
@@ -22,7 +24,9 @@ MODULE(connect)     /* CONNECT */
 MODULE(proxy)       /* proxy_*, the origins of the forward face, buffering */
 MODULE(gateway)     /* fastcgi_param and its like */
 MODULE(attempts)    /* $upstream_* */
-MODULE(file)        /* root, index: static files */
+MODULE(try_files)   /* try_files: the first that exists */
+MODULE(file)        /* root, alias, index: static files */
+MODULE(autoindex)   /* folders as lists */
 MODULE(conditional) /* 304, 412 */
 MODULE(headers)     /* add_header */
 MODULE(sub_filter)  /* sub_filter: texts of answers replaced */

@@ -2,6 +2,7 @@
  * writer that refuses control bytes (7.13). The head is held back until the first part or a
  * flush. */
 #include "exchange/core.h"
+#include "exchange/page.h"
 #include "serve/h1.h"
 
 enum { DISCARD_MOST = 64 * 1024, MOST_PIECES = 5 };
@@ -138,7 +139,7 @@ enum io h1_send_head(struct client *c)
     if (unclean.at != NULL) {
         exchange_log(x, LEVEL_ERROR, 0, "a header with a control byte was not sent: %.*s",
                      (int)unclean.len, unclean.at);
-        exchange_refuse(x, 500, NULL);
+        page_error(x, 500); /* it is too late for another one */
         f = &x->response.fields;
     }
     if (x->response.status == 204)

@@ -820,3 +820,5 @@ for name in ("html", "plain", "ranges", "validators"):
 get(replaced, "file", "/index.html")
 get(replaced, "file-unchanged", "/index.html", "If-Modified-Since: Sun, 13 Sep 2020 12:26:40 GMT")
 get(replaced, "redirect", "/redirect")
+
+import redirect_cases  # noqa: E402,F401  it adds its own

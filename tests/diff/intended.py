@@ -16,8 +16,42 @@ CHUNKS = {"access log": "`$body_bytes_sent` of chunks"}  # cut where each one's 
 
 BARE = "A rewritten path without `/` in front"
 CHANGED = ("field content-length", "body", "seen by the origin", "access log")
+GIVEN_UP = "Fields of an answer that was given up"
+BODY_OF_PAGE = "Request body after `error_page`"
+OUT = "Leaving a root"
 
 INTENDED = {
+    **{f"error-page-{source}-variable": {"access log": "`$args` that is empty"}
+       for source in ("return", "return-redirect", "denied", "no-index", "folder", "precondition", "dead", "upstream", "head",
+                      "post")},
+    **{name: {"access log": "`$args` that is empty"}
+       for name in ("try-files-/no-slash/x", "try-files-/loop")},
+    **{f"accel-{name}": {"access log": "`$uri` that leads nowhere"} for name in ("url", "relative")},
+    **{f"error-early-{name}": {"access log": "`$uri` that leads nowhere"}
+       for name in ("own-status-bad-path", "own-status-long-field", "url-no-host", "url-bad-path", "url-coding",
+                    "url-long-field")},
+    "error-turns-/retried-path/x%20y?q=%41": {"access log": "`$args` that is empty"},
+    **{f"error-page-{source}-named-missing": ORDER for source in ("return-redirect", "folder")},
+    **{f"error-page-range-{form}": ORDER for form in ("url", "url-301", "url-not-a-redirect")},
+    **{f"error-page-range-{form}": {"field etag": GIVEN_UP}
+       for form in ("page", "args", "own-status-text", "204", "418", "named", "named-proxied", "proxied", "second-line",
+                    "internal")},
+    "error-page-range-variable": {"field etag": GIVEN_UP, "access log": "`$args` that is empty"},
+    **{f"error-page-range-{form}": {"field etag": GIVEN_UP, "field content-range": GIVEN_UP} for form in ("own-status", "200")},
+    "error-page-range-named-own": GIVEN_UP,
+    "error-page-precondition-named-own": GIVEN_UP,
+    "error-page-precondition-named-proxied": GIVEN_UP,
+    "error-page-precondition-proxied": GIVEN_UP,
+    "error-page-post-proxied": {"seen by the origin": BODY_OF_PAGE, "access log": BODY_OF_PAGE},
+    "error-early-named-bad-path": "`error_page` for a head without a path",
+    "try-files-/arg/?f=../../etc/passwd": OUT,
+    "try-files-/bare/?f=/../../etc/passwd": OUT,
+    "alias-/root/x?d=../..": OUT,
+    "alias-/links-off/linkdir/x.txt": "`disable_symlinks` and a folder",
+    "accel-ignored/file": ORDER,
+    "accel-passed/file": ORDER,
+    "accel-loop": {a: GIVEN_UP for a in ("field set-cookie", "field content-disposition", "field cache-control",
+                                         "field expires", "access log")},
     "gzip-answer-no-transform": {a: PACKED for a in ("field content-length", "field transfer-encoding", "field vary",
                                                      "field content-encoding", "access log")},
     **{f"gzip-{place}-{name}": ORDER for place in ("answer", *(f"proxied-{v}" for v in PROXIED))

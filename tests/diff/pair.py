@@ -27,6 +27,17 @@ def make_files(root):
         "twenty.html": "x" * 20, "nineteen.html": "x" * 19, "run.sh": "#!/bin/sh\n",
     }.items():
         (root / name).write_text(text)
+    for folder in ("err", "names", "names/none", "names/sub", "names/folder of names"):
+        (root / folder).mkdir()
+    for name in ("err/page.txt", "err/a.txt", "names/a&b.txt", 'names/<x>"y.txt', "names/" + "n" * 60 + ".txt",
+                 "names/" + "m" * 50, "names/\u00e9:%3A.txt", "names/b\\s", "names/.hidden"):
+        (root / name).write_text(f"{name}\n")
+    for name, size in {"10k": 9999, "10K": 10000, "1M": 1 << 20, "1.5M": 3 << 19, "0": 0}.items():
+        (root / "names" / name).write_bytes(b"x" * size)
+    (root / "names" / "link").symlink_to("sub")
+    (root / "names" / "broken").symlink_to("nothing")
+    os.utime(root / "names" / "broken", (MTIME, MTIME), follow_symlinks=False)
+    os.mkfifo(root / "names" / "fifo")
     (root / "link.txt").symlink_to("file.txt")
     (root / "linkdir").symlink_to("dir")
     os.mkfifo(root / "fifo")

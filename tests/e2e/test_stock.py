@@ -105,7 +105,6 @@ def test_debians_configuration_starts_with_a_site(room, start):
     expect_a_working_site(stock, proxy)
 
 
-@pytest.mark.xfail(strict=True, reason="try_files is being built; remove this mark with it")
 def test_debians_configuration_starts_as_it_is(room, start):
     stock = Stock(room)
     expect_a_working_site(stock, stock.start(start))

@@ -9,7 +9,8 @@
     " location / { proxy_pass http://10.0.0.1; }"                                               \
     " location /off { proxy_pass http://10.0.0.1; proxy_buffering off; }"                       \
     " location /gzip { proxy_pass http://10.0.0.1; gzip on; gzip_types *; gzip_min_length 0; }" \
-    " location /large { proxy_pass http://10.0.0.1; proxy_buffer_size 256k; }"                  \
+    " location /large { proxy_pass http://10.0.0.1; proxy_buffer_size 256k;"                    \
+    " proxy_buffers 8 64k; proxy_busy_buffers_size 256k; }"                                     \
     "} forward { listen 3128; rule allow if client 203.0.113.0/24; }"
 #define NONSENSE OK_CHUNKED "ZZ\r\n"
 

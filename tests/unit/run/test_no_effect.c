@@ -13,7 +13,7 @@ static const struct {
 };
 
 static const char on_off[] = "it must be \"on\" or \"off\"";
-static const char value[] = "directive invalid value";
+static const char value[] = "directive invalid value", level[] = "invalid value \"";
 static const char number[] = "directive invalid number";
 
 static const struct {
@@ -24,10 +24,10 @@ static const struct {
     { "accept_mutex", EVENTS, "off", "no", on_off },
     { "accept_mutex_delay", EVENTS, "500ms", "x", value },
     { "aio_write", SERVER, "on", "yes", on_off },
-    { "client_body_temp_path", SERVER, "/tmp 1 2", "/tmp 0", value },
+    { "client_body_temp_path", SERVER, "/tmp 1 2", "/tmp 0", level },
     { "connection_pool_size", SERVER, "512", "x", value },
     { "directio_alignment", SERVER, "4k", "x", value },
-    { "fastcgi_temp_path", SERVER, "/t 1 2 3", "/t 1 x", value },
+    { "fastcgi_temp_path", SERVER, "/t 1 2 3", "/t 1 x", level },
     { "gzip_buffers", HTTP, "16 8k", "x 8k", value },
     { "http2_chunk_size", SERVER, "8k", "x", value },
     { "http2_pool_size", SERVER, "4k", "x", value },
@@ -42,13 +42,13 @@ static const struct {
     { "postpone_output", SERVER, "1460", "x", value },
     { "proxy_headers_hash_bucket_size", HTTP, "128", "x", number },
     { "proxy_headers_hash_max_size", SERVER, "512", "x", number },
-    { "proxy_temp_path", HTTP, "/t 3 3 3", "/t 9 9", value },
+    { "proxy_temp_path", HTTP, "/t 3 3 3", "/t 9 9", level },
     { "quic_gso", SERVER, "on", "yes", on_off },
     { "read_ahead", SERVER, "0", "x", value },
     { "referer_hash_bucket_size", SERVER, "64", "x", number },
     { "referer_hash_max_size", SERVER, "2048", "x", number },
     { "request_pool_size", HTTP, "4k", "x", value },
-    { "scgi_temp_path", SERVER, "/t", "/t 0", value },
+    { "scgi_temp_path", SERVER, "/t", "/t 0", level },
     { "send_lowat", SERVER, "0", "x", value },
     { "sendfile_max_chunk", SERVER, "512k", "x", value },
     { "server_names_hash_bucket_size", HTTP, "64", "x", number },
@@ -59,7 +59,7 @@ static const struct {
     { "types_hash_bucket_size", SERVER, "64", "x", number },
     { "types_hash_max_size", HTTP, "2048", "x", number },
     { "use", EVENTS, "epoll", "nosuch", "invalid event type \"nosuch\"" },
-    { "uwsgi_temp_path", SERVER, "/t", "/t 10", value },
+    { "uwsgi_temp_path", SERVER, "/t", "/t 10", level },
     { "variables_hash_bucket_size", HTTP, "64", "x", number },
     { "variables_hash_max_size", HTTP, "1024", "x", number },
     { "worker_rlimit_core", MAIN, "500g", "x", value },
