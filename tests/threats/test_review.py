@@ -97,7 +97,7 @@ def test_tls_both_ways_at_once(start, origins, authority):
     cert, key = authority.leaf("a.example")
     proxy = start(f"""
 server {{ listen 127.0.0.1:0 ssl; ssl_certificate {cert}; ssl_certificate_key {key};
-    location / {{ proxy_request_buffering off; proxy_pass http://{origin.address}; }}
+    location / {{ proxy_request_buffering off; proxy_max_temp_file_size 0; proxy_pass http://{origin.address}; }}
     location = /control {{ return 200 control; }} }}
 """)
     plain = socket.socket()
