@@ -86,8 +86,9 @@ struct generation {
         /* Where records go that belong to a block; NULL: to those of the process. */
         const struct errlog *(*of)(const struct generation *g, const struct conf_block *block);
     } logs;
-    struct root_handle *roots; /* fetch: folders held open */
-    uint16_t forward_port;     /* of the first forward listener; 0: none */
+    struct root_handle *roots;     /* fetch: folders held open */
+    struct open_files *open_files; /* fetch: files held open */
+    uint16_t forward_port;         /* of the first forward listener; 0: none */
 };
 
 /* Appends a copy of the item, in the generation arena. */

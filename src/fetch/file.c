@@ -11,11 +11,11 @@
 #include "exchange/carried.h"
 #include "exchange/core.h"
 #include "exchange/trace.h"
+#include "fetch/open_files.h"
 #include "proto/uri.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,7 +31,8 @@ struct file_source {
     uint64_t at;
     uint64_t left;
     int fd;
-    bool sends_file; /* the kernel may send the rest */
+    struct open_file *cached; /* whose `fd` is; NULL: ours */
+    bool sends_file;          /* the kernel may send the rest */
 };
 
 static bool set_index(struct conf_call *call, void *field)
@@ -145,7 +146,10 @@ static void file_close(struct source *s)
 {
     struct file_source *f = CONTAINER(s, struct file_source, source);
 
-    close(f->fd);
+    if (f->cached != NULL)
+        open_file_put(f->cached);
+    else
+        close(f->fd);
     block_unref(f->block);
 }
 
@@ -155,37 +159,27 @@ static const struct source_ops file_ops = {
 
 /* --- answering ------------------------------------------------------------------------------ */
 
-static struct span printed(struct exchange *x, const char *format, unsigned long long a,
-                           unsigned long long b)
-{
-    char *text = arena_alloc(&x->arena, 64);
-
-    return (struct span){ text, (size_t)snprintf(text, 64, format, a, b) };
-}
-
+/* `fd` is the source's, unless it is the cache's. */
 static enum verdict answer_file(struct exchange *x, const struct file_settings *own, int fd,
-                                const struct stat *st)
+                                struct open_file *cached, const struct file_facts *facts)
 {
     struct file_source *f = arena_zalloc(&x->arena, sizeof(*f));
-    char *date = arena_alloc(&x->arena, 32);
     struct span type = exchange_type(x);
 
     f->source = (struct source){ .ops = &file_ops, .x = x };
     f->fd = fd;
-    f->left = (uint64_t)st->st_size;
+    f->cached = cached;
+    f->left = facts->size;
     f->sends_file = source_may_send_files(x);
     x->response.status = 200;
     x->response.length = f->left;
-    x->response.last_modified = st->st_mtime;
+    x->response.last_modified = facts->modified;
     x->response.accept_ranges = true;
-    http_date_print(st->st_mtime, date);
     if (type.len > 0)
         response_add(x, "Content-Type", type);
-    response_add(x, "Last-Modified", (struct span){ date, HTTP_DATE_LENGTH });
+    response_add(x, "Last-Modified", (struct span){ facts->date, HTTP_DATE_LENGTH });
     if (own->switches.etag)
-        response_add(x, "ETag",
-                     printed(x, "\"%llx-%llx\"", (unsigned long long)st->st_mtime,
-                             (unsigned long long)st->st_size));
+        response_add(x, "ETag", span_of(facts->etag));
     exchange_source(x, &f->source);
     return ANSWER;
 }
@@ -239,11 +233,73 @@ static enum verdict refuse_special(struct exchange *x)
     return exchange_refuse(x, 404, NULL);
 }
 
+/* The same settings and the same rest of the path mean the same file. */
+static bool may_be_cached(const struct exchange *x, const struct file_settings *own)
+{
+    return open_files_of(x) != NULL && template_is_literal(&own->root.path) && trace_of(x) == NULL;
+}
+
+static enum verdict answer_known(struct exchange *x, const struct file_settings *own,
+                                 struct open_file *known)
+{
+    int error = known->error;
+
+    if (error == 0)
+        return answer_file(x, own, known->fd, known, &known->facts);
+    open_file_put(known);
+    return file_refuse(x, own, error);
+}
+
+static enum verdict answer_opened(struct exchange *x, const struct file_settings *own,
+                                  struct span tail, int fd, const struct stat *st)
+{
+    struct file_facts *facts = arena_alloc(&x->arena, sizeof(*facts));
+    struct open_file *kept = NULL;
+
+    file_facts_of(st, facts);
+    if (may_be_cached(x, own))
+        kept = open_file_keep(x, own, tail, fd, 0, facts);
+    return answer_file(x, own, fd, kept, facts);
+}
+
+static enum verdict refuse_unopened(struct exchange *x, const struct file_settings *own,
+                                    struct span tail, int error)
+{
+    struct open_file *kept = NULL;
+
+    if (may_be_cached(x, own))
+        kept = open_file_keep(x, own, tail, -1, error, NULL);
+    if (kept != NULL)
+        open_file_put(kept);
+    return file_refuse(x, own, error);
+}
+
+static enum verdict open_and_answer(struct exchange *x, const struct file_settings *own,
+                                    struct span tail)
+{
+    int fd = root_open(x, &own->root, &own->links, tail, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    bool post = x->request.method_id == METHOD_POST;
+    struct stat st;
+
+    if (fd == -ENXIO)
+        return refuse_special(x);
+    if (fd < 0)
+        return refuse_unopened(x, own, tail, -fd);
+    if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+        close(fd);
+        return refuse_special(x);
+    }
+    file_tell(x, own, 0);
+    if (S_ISREG(st.st_mode) && !post)
+        return answer_opened(x, own, tail, fd, &st);
+    close(fd);
+    return S_ISDIR(st.st_mode) ? redirect_to_folder(x) : exchange_refuse(x, 405, NULL);
+}
+
 static enum verdict serve_file(struct exchange *x, const void *settings)
 {
     const struct file_settings *own = settings;
     enum method method = x->request.method_id;
-    struct stat st;
 
     if (exchange_is_forward(x))
         return NEXT;
@@ -257,20 +313,13 @@ static enum verdict serve_file(struct exchange *x, const void *settings)
         return NEXT;
     if (file_refuse_rewritten(x, own))
         return REFUSE;
-    int fd = file_open(x, own, x->request.uri, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    if (fd == -ENXIO)
-        return refuse_special(x);
-    if (fd < 0)
-        return file_refuse(x, own, -fd);
-    if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
-        close(fd);
-        return refuse_special(x);
-    }
-    file_tell(x, own, 0);
-    if (S_ISREG(st.st_mode) && method != METHOD_POST)
-        return answer_file(x, own, fd, &st);
-    close(fd);
-    return S_ISDIR(st.st_mode) ? redirect_to_folder(x) : exchange_refuse(x, 405, NULL);
+    struct span tail = root_tail(x, &own->root, x->request.uri);
+    struct open_file *known = may_be_cached(x, own) ? open_file_find(x, own, tail) : NULL;
+    if (known != NULL && method != METHOD_POST)
+        return answer_known(x, own, known);
+    if (known != NULL)
+        open_file_put(known);
+    return open_and_answer(x, own, tail);
 }
 
 /* --- index ---------------------------------------------------------------------------------- */

@@ -15,9 +15,8 @@ const char *const later_directives[] = {
     "keepalive_disable", "keepalive_min_timeout", "limit_conn", "limit_conn_dry_run",
     "limit_conn_log_level", "limit_conn_status", "limit_conn_zone", "limit_except", "limit_rate",
     "limit_rate_after", "limit_req", "limit_req_dry_run", "limit_req_log_level", "limit_req_status",
-    "limit_req_zone", "lingering_close", "log_subrequest", "open_file_cache",
-    "open_file_cache_errors", "open_file_cache_min_uses", "open_file_cache_valid",
-    "open_log_file_cache", "output_buffers", "reset_timedout_connection", "satisfy",
+    "limit_req_zone", "lingering_close", "log_subrequest", "open_log_file_cache", "output_buffers",
+    "reset_timedout_connection", "satisfy",
     /* whole families */
     "auth_jwt_*", "brotli_*", "dav_*", "fastcgi_*", "geoip2_*", "geoip_*", "grpc_*", "hls_*",
     "http2_*", "http3_*", "image_filter_*", "js_*", "keyval_*", "memcached_*", "mp4_*", "otel_*",

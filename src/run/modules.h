@@ -25,6 +25,7 @@ MODULE(proxy)       /* proxy_*, the origins of the forward face, buffering */
 MODULE(gateway)     /* fastcgi_param and its like */
 MODULE(attempts)    /* $upstream_* */
 MODULE(try_files)   /* try_files: the first that exists */
+MODULE(open_files)  /* open_file_cache */
 MODULE(file)        /* root, alias, index: static files */
 MODULE(autoindex)   /* folders as lists */
 MODULE(conditional) /* 304, 412 */

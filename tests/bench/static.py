@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What does a small file cost? Ours beside nginx with its open_file_cache, and nginx without it.
+"""What does a small file cost? Ours and nginx, each with open_file_cache and without it.
 
     ./dev bench static [--quick] [--rounds N] [--requests N] [--connections N]
 """
@@ -24,9 +24,9 @@ def case():
     server = SERVER.format(root=root, port="{port}")
     proxies = []
     try:
-        proxies += [configured("bifrons", server, against="nginx cached,nginx"),
-                    configured("nginx cached", server, nginx=CACHE),
-                    configured("nginx", server, against="nginx cached")]
+        proxies += [configured("bifrons cached", CACHE + server, against="nginx cached"),
+                    configured("nginx cached", CACHE + server),
+                    configured("bifrons", server, against="nginx,nginx cached"), configured("nginx", server)]
         for proxy in rotate(proxies, a.rounds):
             proxy.measure(a.connections, a.requests)
     finally:
