@@ -45,7 +45,8 @@ static bool add(struct exchange *x, struct body *b, struct span bytes)
     b->length += bytes.len;
     if (limit != 0 && b->length > limit) {
         x->fault = FAULT_BODY_TOO_LARGE;
-        exchange_log(x, LEVEL_INFO, 0, "client intended to send too large chunked body: %llu bytes",
+        exchange_log(x, LEVEL_ERROR, 0,
+                     "client intended to send too large chunked body: %llu bytes",
                      (unsigned long long)b->length);
         return false;
     }
