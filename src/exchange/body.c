@@ -67,7 +67,8 @@ enum io body_spool(struct exchange *x)
             return IO_FAILED;
     if (io != IO_EOF)
         return io;
-    return !body_in_file(b) || spill(x, b) ? IO_OK : IO_FAILED;
+    b->whole = !body_in_file(b) || spill(x, b);
+    return b->whole ? IO_OK : IO_FAILED;
 }
 
 bool body_in_file(const struct body *b)

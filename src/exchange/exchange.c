@@ -143,7 +143,8 @@ static void refuse_malformed(struct exchange *x)
     x->request.fields.count = 0;
     exchange_become_get(x);
     if (x->request.uri.len == 0)
-        x->request.uri = x->request.raw_path = span_of("/");
+        x->request.uri = span_of("/");
+    x->request.raw_path = x->request.args = (struct span){ NULL, 0 }; /* nor is its target sent */
 }
 
 static enum phase phase_after(enum restart restart)
