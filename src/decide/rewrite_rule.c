@@ -142,6 +142,8 @@ static enum flow change_path(struct run *run, const struct rule *rule)
     exchange_rewrite(x, path, args);
     if (!is_path(x, path))
         return script_end(run, exchange_refuse(x, 500, NULL));
+    if (path_has_dots(path)) /* they would pass by the locations that stand for what they lead to */
+        return script_end(run, exchange_refuse(x, 404, "a rewritten path holds a dot segment"));
     run->changed = rule->end != RULE_BREAK;
     if (rule->end == RULE_BREAK)
         x->request.path_use = PATH_ALONE;

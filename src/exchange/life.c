@@ -192,6 +192,8 @@ void exchange_forget_body(struct exchange *x)
 
 void exchange_become_get(struct exchange *x)
 {
+    if (x->request.method_id != METHOD_HEAD && x->request.method_id != METHOD_GET)
+        fields_remove(&x->request.fields, FIELD_UPGRADE); /* what follows is a body, no protocol */
     if (x->request.method_id != METHOD_HEAD) {
         x->request.method_id = METHOD_GET;
         x->request.method = span_of("GET");

@@ -115,6 +115,12 @@ static void lead_to_name(struct exchange *x, struct span name)
     exchange_refuse(x, 500, NULL);
 }
 
+static void refuse_unsafe(struct exchange *x)
+{
+    exchange_log(x, LEVEL_ERROR, 0, "upstream sent an unsafe X-Accel-Redirect");
+    exchange_refuse(x, 404, NULL);
+}
+
 static enum verdict redirect(struct exchange *x, const struct proxy_settings *own)
 {
     struct fields *kept = keep_fields(x);
@@ -127,7 +133,7 @@ static enum verdict redirect(struct exchange *x, const struct proxy_settings *ow
     if (span_starts(where, "@"))
         lead_to_name(x, where);
     else if (!read_path(x, where, &path) || !exchange_restart_as_get(x, path))
-        exchange_refuse(x, 404, "upstream sent an unsafe X-Accel-Redirect");
+        refuse_unsafe(x);
     attempts_of(x)->fields = kept;
     return REFUSE;
 }

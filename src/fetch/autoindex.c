@@ -202,8 +202,10 @@ static enum io autoindex_read(struct source *s, struct part *ret)
 
     if (a->over)
         return IO_EOF;
-    if (a->parts++ > 0)
+    if (a->parts++ > 0) { /* each entry was a system call: others had to wait */
         buf_clear(&a->out);
+        fiber_yield();
+    }
     while (count < ENTRIES_A_PART && add_entry(a))
         count++;
     a->over = count < ENTRIES_A_PART;

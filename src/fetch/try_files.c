@@ -9,7 +9,9 @@
 #include "conf/types.h"
 #include "exchange/exchange.h"
 #include "fetch/file.h"
+#include "proto/uri.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,7 +92,8 @@ static struct span tail_of(struct exchange *x, const struct root *r, const struc
 static bool is_there(struct exchange *x, const struct file_settings *own, struct span tail,
                      bool folder)
 {
-    int fd = root_open(x, &own->root, &own->links, tail, O_PATH);
+    /* dot segments would pass by the locations that stand for what they lead to */
+    int fd = path_has_dots(tail) ? -ENOENT : root_open(x, &own->root, &own->links, tail, O_PATH);
     struct stat st;
 
     if (fd < 0)

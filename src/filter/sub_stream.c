@@ -27,6 +27,7 @@ struct sub_stream {
     size_t live;        /* texts that are still looked for */
     bool starved;       /* nothing in the window can be decided without more input */
     bool ended;
+    bool tired; /* much was compared since others could run */
 };
 
 static struct sub_stream *stream_of(const struct source *s)
@@ -92,18 +93,21 @@ static bool search(struct sub_stream *s, struct span *ret_literal)
 {
     struct span bytes = in_window(s);
     size_t at = bytes.len, which = 0;
-    bool found = s->live > 0 && substitution_find(&s->search, bytes, s->ended, &at, &which);
+    enum substitution_found found =
+        s->live > 0 ? substitution_find(&s->search, bytes, s->ended, &at, &which)
+                    : SUBSTITUTION_NONE;
     bool is_long = s->out_len == 0 && at >= LONG_LITERAL, fits = at <= room_in_out(s);
 
     struct span literal = span_first(bytes, is_long || fits ? at : room_in_out(s));
     s->start += literal.len;
-    s->starved = !found && literal.len == at;
+    s->starved = found == SUBSTITUTION_NONE && literal.len == at;
+    s->tired = found == SUBSTITUTION_TIRED;
     if (is_long) {
         *ret_literal = literal;
         return true;
     }
     add_to_out(s, literal);
-    if (found && fits)
+    if (found == SUBSTITUTION_FOUND && fits)
         replace(s, which);
     return false;
 }
@@ -129,8 +133,9 @@ static void insert(struct sub_stream *s)
 
 static void let_others_run(struct sub_stream *s)
 {
-    if (++s->steps % STEPS_A_TURN == 0) /* all of a large file may be replaced by nothing */
+    if (s->tired || ++s->steps % STEPS_A_TURN == 0) /* all of a file may be replaced by nothing */
         fiber_yield();
+    s->tired = false;
 }
 
 /* Nothing more can be added to `out` now, or not without waiting. */

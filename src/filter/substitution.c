@@ -23,12 +23,16 @@ void substitution_init(struct substitution *s, struct wanted_text *texts, size_t
         }
 }
 
-static bool same_in_lower_case(const char *lower, const char *bytes, size_t len)
+enum { COMPARED_AT_ONCE = 256 << 10 };
+
+/* How many bytes at the start are the same. */
+static size_t same_in_lower_case(const char *lower, const char *bytes, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (lower[i] != ascii_lower(bytes[i]))
-            return false;
-    return true;
+    size_t same = 0;
+
+    while (same < len && lower[same] == ascii_lower(bytes[same]))
+        same++;
+    return same;
 }
 
 enum meeting { IS_NOT, IS, MAY_BE };
@@ -36,14 +40,18 @@ enum meeting { IS_NOT, IS, MAY_BE };
 /* What begins with `bytes`. IS, MAY_BE: *ret_which; an earlier text that may still come goes before
  * a later one that is there. */
 static enum meeting meet(const struct substitution *s, struct span bytes, bool last,
-                         size_t *ret_which)
+                         size_t *compared, size_t *ret_which)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct span text = s->texts[i].text;
         bool whole = text.len <= bytes.len;
+        size_t len = whole ? text.len : bytes.len;
 
-        if (s->texts[i].done || (last && !whole) ||
-            !same_in_lower_case(text.at, bytes.at, whole ? text.len : bytes.len))
+        if (s->texts[i].done || (last && !whole))
+            continue;
+        size_t same = same_in_lower_case(text.at, bytes.at, len);
+        *compared += same + 1;
+        if (same < len)
             continue;
         *ret_which = i;
         return whole ? IS : MAY_BE;
@@ -51,10 +59,10 @@ static enum meeting meet(const struct substitution *s, struct span bytes, bool l
     return IS_NOT;
 }
 
-bool substitution_find(const struct substitution *s, struct span bytes, bool last, size_t *ret_at,
-                       size_t *ret_which)
+enum substitution_found substitution_find(const struct substitution *s, struct span bytes,
+                                          bool last, size_t *ret_at, size_t *ret_which)
 {
-    size_t at = 0;
+    size_t at = 0, compared = 0;
 
     while (at < bytes.len) {
         size_t end = at + s->shortest - 1;
@@ -64,13 +72,14 @@ bool substitution_find(const struct substitution *s, struct span bytes, bool las
             at += skip;
             continue;
         }
-        enum meeting meeting = meet(s, span_from(bytes, at), last, ret_which);
-        if (meeting != IS_NOT) {
-            *ret_at = at;
-            return meeting == IS;
-        }
+        *ret_at = at;
+        if (compared >= COMPARED_AT_ONCE)
+            return SUBSTITUTION_TIRED;
+        enum meeting meeting = meet(s, span_from(bytes, at), last, &compared, ret_which);
+        if (meeting != IS_NOT)
+            return meeting == IS ? SUBSTITUTION_FOUND : SUBSTITUTION_NONE;
         at++;
     }
     *ret_at = bytes.len;
-    return false;
+    return SUBSTITUTION_NONE;
 }

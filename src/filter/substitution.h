@@ -20,9 +20,11 @@ struct substitution {
 };
 
 void substitution_init(struct substitution *s, struct wanted_text *texts, size_t count);
-/* True: text *ret_which begins at *ret_at, nothing before it. False: none begins before *ret_at,
- * and what follows there might be the beginning of one; all of `bytes` if `last`. */
-bool substitution_find(const struct substitution *s, struct span bytes, bool last, size_t *ret_at,
-                       size_t *ret_which);
+/* FOUND: text *ret_which begins at *ret_at, nothing before it. NONE: none begins before *ret_at,
+ * and what follows there might be the beginning of one; all of `bytes` if `last`. TIRED: so many
+ * bytes were compared that others have to run; none begins before *ret_at, and there it goes on. */
+enum substitution_found { SUBSTITUTION_NONE, SUBSTITUTION_FOUND, SUBSTITUTION_TIRED };
+enum substitution_found substitution_find(const struct substitution *s, struct span bytes,
+                                          bool last, size_t *ret_at, size_t *ret_which);
 
 #endif

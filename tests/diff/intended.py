@@ -45,6 +45,7 @@ INTENDED = {
     "error-page-post-proxied": {"seen by the origin": BODY_OF_PAGE, "access log": BODY_OF_PAGE},
     "error-early-named-bad-path": "`error_page` for a head without a path",
     "try-files-/arg/?f=../../etc/passwd": OUT,
+    "try-files-/arg/?f=dir/../file.txt": "Dot segments that a `rewrite` or `try_files` makes",
     "try-files-/bare/?f=/../../etc/passwd": OUT,
     "alias-/root/x?d=../..": OUT,
     "alias-/links-off/linkdir/x.txt": "`disable_symlinks` and a folder",

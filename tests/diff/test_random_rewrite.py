@@ -11,7 +11,7 @@ from support.wire import Client, request
 
 LOCATIONS = 40
 VARIABLES = ["$1", "$2", "${uri}", "${args}", "${arg_a}", "${v}", "${w}", "${n}", "${is_args}", "${request_uri}", "${http_x}"]
-LITERALS = ["x", "-", "/", "?", "&", "=", "a<b", "%20", "%41", "+", ".", "\u00e9"]
+LITERALS = ["x", "-", "/", "?", "&", "=", "a<b", "%20", "%41", "+", "a.", "\u00e9"]
 EXPRESSIONS = [r"^/\d+/(.*)$", r"^/\d+/(?<n>[^/]*)(.*)$", "(.)(.)$", "^", "x", "[b-z]+", "zzz", r"^/(\d+)/", "(a)|(b)",
                r"/\d+/(.)?(q)?"]
 TARGETS = ["", "x", "a%20b", "ab?a=file.txt", "q%3Fz%26?a=dir&b=%20", "a+b?a=x", "a&b;c?", "%C3%A9/x?a=0", "b/./c//d?z"]

@@ -74,3 +74,33 @@ def test_missing_files_stand_in_the_error_log_unless_told_otherwise(start, room)
         assert c.get("/loud-file").status == 404
     log = proxy.error_log.read_text()
     assert "loud-file\" failed (2: No such file or directory)" in log and "open() \"" in log and "/quiet-file\" failed" not in log
+
+
+def test_dot_segments_that_a_value_brings_pass_by_no_location(start, room, origin):
+    (room / "www/secret").mkdir(parents=True)
+    (room / "www/files").mkdir()
+    (room / "www/secret/key").write_text("secret")
+    (room / "www/files/open").write_text("open")
+    proxy = start(f"""server {{ listen 127.0.0.1:0; root {room}/www;
+        location /secret/ {{ deny all; }}
+        location /r/ {{ rewrite ^ /files/$arg_n last; }}
+        location /t/ {{ try_files /files/$arg_n =404; }}
+        location /p/ {{ rewrite ^ /pub/$arg_n break; proxy_pass http://{origin.address}; }} }}""")
+    with proxy.connect() as c:
+        for path in ("/r/", "/t/"):
+            assert c.get(f"{path}?n=open").body == b"open"
+            assert c.get(f"{path}?n=../secret/key").status == 404
+        assert c.get("/p/?n=../admin").status == 404
+    assert origin.requests == []
+
+
+def test_a_search_for_many_texts_lets_others_run(start, room):
+    """Texts that resemble themselves are compared far at each place."""
+    (room / "page.html").write_bytes(b"a" * 400000)
+    lines = "".join(f"sub_filter {'a' * 200}{chr(98 + i)} x;" for i in range(20))
+    proxy = start(f"server {{ listen 127.0.0.1:0; root {room}; {lines} location /control {{ return 200 ok; }} }}")
+    with proxy.connect(timeout=60) as slow, proxy.connect() as control:
+        slow.send(request("GET", "/page.html"))
+        for _ in range(3):
+            assert control.get("/control").body == b"ok"
+        assert slow.response().body == b"a" * 400000
