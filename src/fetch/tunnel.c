@@ -1,45 +1,73 @@
-/* Live tunnels: two connections and a pump; the fiber has ended. The exchange waits for the end, to
- * be logged with the bytes of both directions. Each lies in its exchange's arena. */
+/* Live tunnels: two connections and a pump. Fiber and exchange have ended, and its generation is
+ * not held: a tunnel may live for days. What the log lines at its end need beyond their drafts it
+ * keeps itself. */
 #include "fetch/tunnel.h"
 
+#include "base/charged.h"
 #include "exchange/core.h"
+#include "exchange/draft.h"
 #include "exchange/nobody.h"
 
 struct tunnel {
-    struct exchange *x;
+    struct worker *worker;
     struct upstream_conn *upstream;
-    struct attempt *attempt;
     struct pump *pump;
-    struct link link; /* among the worker's */
-    struct client nobody;
+    struct draft *draft; /* owned; NULL: nothing is logged */
+    struct link link;    /* among the worker's */
     void (*on_client_closed)(void *arg);
     void *client_arg;
-    uint64_t bytes[2];
+    uint64_t started;                   /* of the exchange, ms */
+    uint64_t received, sent, body_sent; /* by it */
+    uint32_t attempt_count;
+    struct attempt attempts[]; /* the last one is the tunnel's */
 };
 
-static const char tunnel_key;
+static const char tunnel_key; /* of a note: struct pump_result */
+
+static size_t size_of(unsigned attempts)
+{
+    return sizeof(struct tunnel) + attempts * sizeof(struct attempt);
+}
+
+/* The exchange once more, with what LATE variables read. */
+static void write_lines(struct tunnel *t, const struct pump_result *result)
+{
+    struct attempt *a = &t->attempts[t->attempt_count - 1];
+    struct client nobody = { .ops = &nobody_ops };
+    struct exchange last = { .worker = t->worker, .client = &nobody, .started = t->started };
+
+    a->sent += result->bytes[0];
+    a->received += result->bytes[1];
+    a->body = result->bytes[1];
+    a->response_ms = exchange_now(&last) - a->started;
+    last.request.received = t->received + result->bytes[0];
+    last.response.sent = t->sent + result->bytes[1];
+    last.response.body_sent = t->body_sent + result->bytes[1];
+    arena_init(&last.arena, 1024, &t->worker->budget);
+    attempts_keep(&last, t->attempts, t->attempt_count);
+    exchange_keep(&last, &tunnel_key, (void *)(uintptr_t)result);
+    draft_write(t->draft, &last);
+    arena_done(&last.arena);
+}
+
+static void tunnel_free(struct tunnel *t)
+{
+    draft_free(&t->draft, t->worker);
+    charged_free(t, size_of(t->attempt_count), &t->worker->budget);
+}
 
 static void on_end(void *arg, const struct pump_result *result)
 {
     struct tunnel *t = arg;
-    struct exchange *x = t->x;
     void (*on_closed)(void *) = t->on_client_closed;
     void *client = t->client_arg;
 
-    t->bytes[0] = result->bytes[0];
-    t->bytes[1] = result->bytes[1];
-    t->attempt->sent += result->bytes[0];
-    t->attempt->received += result->bytes[1];
-    t->attempt->body = result->bytes[1];
-    t->attempt->status = x->response.status;
-    t->attempt->response_ms = exchange_now(x) - t->attempt->started;
-    x->request.received += result->bytes[0];
-    x->response.sent += result->bytes[1];
-    x->response.body_sent += result->bytes[1];
+    if (t->draft != NULL)
+        write_lines(t, result);
     link_remove(&t->link);
-    x->worker->live_tunnels--;
+    t->worker->live_tunnels--;
     upstream_conn_free(t->upstream);
-    exchange_end(x, IO_OK); /* `t` is gone with it */
+    tunnel_free(t);
     on_closed(client);
 }
 
@@ -55,28 +83,67 @@ static bool answer_first(struct exchange *x, struct conn *conn, struct span answ
     return conn_write(conn, &iov, 1, x->core->send_timeout) == IO_OK;
 }
 
-enum after tunnel_start(struct exchange *x, struct upstream_conn *upstream, struct attempt *attempt,
+static struct tunnel *tunnel_new(struct exchange *x, struct upstream_conn *upstream)
+{
+    const struct attempts *asked = attempts_of(x);
+    struct tunnel *t = charged_new(size_of(asked->count), &x->worker->budget);
+
+    if (t == NULL)
+        return NULL;
+    t->worker = x->worker;
+    t->upstream = upstream;
+    t->attempt_count = asked->count;
+    return t;
+}
+
+/* Now that all of the exchange's own bytes are counted, and before anything of it goes. */
+static void note_exchange(struct tunnel *t, struct exchange *x)
+{
+    struct attempts *asked = attempts_of(x);
+
+    asked->at[asked->count - 1].status = x->response.status;
+    memcpy(t->attempts, asked->at, asked->count * sizeof(struct attempt));
+    for (unsigned i = 0; i < t->attempt_count; i++)
+        t->attempts[i].peer = ""; /* the generation's, or the exchange's */
+    t->started = x->started;
+    t->received = x->request.received;
+    t->sent = x->response.sent;
+    t->body_sent = x->response.body_sent;
+    t->draft = draft_new(x);
+}
+
+/* The connection is not the client's any more. */
+static void part_from_client(struct exchange *x)
+{
+    struct client *nobody = arena_alloc(&x->arena, sizeof(*nobody));
+
+    *nobody = (struct client){ .ops = &nobody_ops, .x = x };
+    x->client = nobody;
+}
+
+static enum after give_up(struct tunnel *t, struct exchange *x, enum fault fault)
+{
+    if (t != NULL)
+        tunnel_free(t);
+    x->fault = fault;
+    return AFTER_CLOSE;
+}
+
+enum after tunnel_start(struct exchange *x, struct upstream_conn *upstream,
                         const struct pump_options *options, struct span answer)
 {
-    struct tunnel *t = arena_zalloc(&x->arena, sizeof(*t));
+    struct tunnel *t = tunnel_new(x, upstream);
     struct conn *conn;
 
-    t->x = x;
-    t->upstream = upstream;
-    t->attempt = attempt;
+    if (t == NULL)
+        return give_up(t, x, FAULT_PROXY_INTERNAL_ERROR);
     conn = x->client->ops->take(x->client, &t->on_client_closed, &t->client_arg);
-    if (conn == NULL || !answer_first(x, conn, answer)) {
-        x->fault = FAULT_CLIENT_GONE;
-        return AFTER_CLOSE;
-    }
-    request_keep(x); /* the session's buffers go back to their pool */
-    if (pump_start(conn, &upstream->conn, options, on_end, t, &t->pump) < 0) {
-        x->fault = FAULT_PROXY_INTERNAL_ERROR;
-        return AFTER_CLOSE;
-    }
-    exchange_keep(x, &tunnel_key, t);
-    t->nobody = (struct client){ .ops = &nobody_ops, .x = x };
-    x->client = &t->nobody;
+    if (conn == NULL || !answer_first(x, conn, answer))
+        return give_up(t, x, FAULT_CLIENT_GONE);
+    if (pump_start(conn, &upstream->conn, options, on_end, t, &t->pump) < 0)
+        return give_up(t, x, FAULT_PROXY_INTERNAL_ERROR);
+    note_exchange(t, x);
+    part_from_client(x);
     link_append(&x->worker->tunnels, &t->link);
     x->worker->live_tunnels++;
     return AFTER_TAKEN;
@@ -94,16 +161,18 @@ void tunnels_stop(struct worker *w)
 
 /* --- variables ------------------------------------------------------------------------------ */
 
+/* Payload: without the heads. Of an exchange that came to no tunnel that is its bodies, of CONNECT
+ * nothing. */
 static bool get_bytes(struct exchange *x, unsigned way, struct span *ret)
 {
-    const struct tunnel *t = exchange_note(x, &tunnel_key);
+    const struct pump_result *result = exchange_note(x, &tunnel_key);
     struct buf text;
 
     buf_init(&text, 64, NULL);
     uint64_t bytes = way == 0 ? x->request.received : x->response.body_sent;
-    if (t != NULL)
-        bytes = t->bytes[way];
-    else if (x->request.method_id == METHOD_CONNECT) /* it came to no tunnel: no payload */
+    if (result != NULL)
+        bytes = result->bytes[way];
+    else if (x->request.method_id == METHOD_CONNECT)
         bytes = 0;
     buf_add_decimal(&text, bytes);
     *ret = arena_copy(&x->arena, buf_view(&text));
@@ -124,7 +193,7 @@ static bool get_bytes_down(struct exchange *x, struct span arg, struct span *ret
 }
 
 const struct variable tunnel_variables[] = {
-    { "forward_bytes_up", NO_FAMILY, get_bytes_up, "payload from the client to the origin" },
-    { "forward_bytes_down", NO_FAMILY, get_bytes_down, "payload from the origin to the client" },
+    { "forward_bytes_up", LATE, get_bytes_up, "payload from the client to the origin" },
+    { "forward_bytes_down", LATE, get_bytes_down, "payload from the origin to the client" },
     {},
 };
