@@ -73,7 +73,10 @@ static void add_part(struct draft_writer *w, struct exchange *x, unsigned module
     if (!buf_ok(&w->bytes))
         return;
     head.length = w->bytes.len - at - sizeof(head);
-    memcpy(w->bytes.data + at, &head, sizeof(head));
+    if (head.length == 0)
+        w->bytes.len = at; /* it has nothing to say */
+    else
+        memcpy(w->bytes.data + at, &head, sizeof(head));
 }
 
 static struct draft *exact_copy(struct span bytes, struct worker *w)

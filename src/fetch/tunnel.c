@@ -8,66 +8,105 @@
 #include "exchange/draft.h"
 #include "exchange/nobody.h"
 
-struct tunnel {
-    struct worker *worker;
-    struct upstream_conn *upstream;
-    struct pump *pump;
-    struct draft *draft; /* owned; NULL: nothing is logged */
-    struct link link;    /* among the worker's */
-    void (*on_client_closed)(void *arg);
-    void *client_arg;
+/* What is logged at its end. */
+struct lines {
+    struct draft *draft;                /* owned */
     uint64_t started;                   /* of the exchange, ms */
     uint64_t received, sent, body_sent; /* by it */
     uint32_t attempt_count;
     struct attempt attempts[]; /* the last one is the tunnel's */
 };
 
+struct tunnel {
+    struct worker *worker;
+    struct conn upstream;
+    struct pump *pump;
+    struct lines *lines; /* owned; NULL: nothing is logged */
+    struct link link;    /* among the worker's */
+    void (*on_client_closed)(void *arg);
+    void *client_arg;
+};
+
 static const char tunnel_key; /* of a note: struct pump_result */
+
+/* --- its lines -------------------------------------------------------------------------------- */
 
 static size_t size_of(unsigned attempts)
 {
-    return sizeof(struct tunnel) + attempts * sizeof(struct attempt);
+    return sizeof(struct lines) + attempts * sizeof(struct attempt);
 }
 
-/* The exchange once more, with what LATE variables read. */
-static void write_lines(struct tunnel *t, const struct pump_result *result)
+/* All of the exchange's own bytes are counted, and nothing of it has gone. */
+static struct lines *lines_new(struct exchange *x)
 {
-    struct attempt *a = &t->attempts[t->attempt_count - 1];
+    struct attempts *asked = attempts_of(x);
+
+    asked->at[asked->count - 1].status = x->response.status;
+    struct draft *draft = draft_new(x);
+    if (draft == NULL)
+        return NULL;
+    struct lines *l = charged_new(size_of(asked->count), &x->worker->budget);
+    if (l == NULL) {
+        draft_free(&draft, x->worker);
+        exchange_log(x, LEVEL_CRIT, 0, "memory budget spent: a tunnel will not be logged");
+        return NULL;
+    }
+    *l = (struct lines){ .draft = draft,
+                         .started = x->started,
+                         .received = x->request.received,
+                         .sent = x->response.sent,
+                         .body_sent = x->response.body_sent,
+                         .attempt_count = asked->count };
+    memcpy(l->attempts, asked->at, asked->count * sizeof(struct attempt));
+    for (unsigned i = 0; i < l->attempt_count; i++)
+        l->attempts[i].peer = ""; /* the generation's, or the exchange's */
+    return l;
+}
+
+/* For the exchange once more, with what LATE variables read. */
+static void lines_write(struct lines *l, struct worker *w, const struct pump_result *result)
+{
+    struct attempt *a = &l->attempts[l->attempt_count - 1];
     struct client nobody = { .ops = &nobody_ops };
-    struct exchange last = { .worker = t->worker, .client = &nobody, .started = t->started };
+    struct exchange last = { .worker = w, .client = &nobody, .started = l->started };
 
     a->sent += result->bytes[0];
     a->received += result->bytes[1];
     a->body = result->bytes[1];
     a->response_ms = exchange_now(&last) - a->started;
-    last.request.received = t->received + result->bytes[0];
-    last.response.sent = t->sent + result->bytes[1];
-    last.response.body_sent = t->body_sent + result->bytes[1];
-    arena_init(&last.arena, 1024, &t->worker->budget);
-    attempts_keep(&last, t->attempts, t->attempt_count);
+    last.request.received = l->received + result->bytes[0];
+    last.response.sent = l->sent + result->bytes[1];
+    last.response.body_sent = l->body_sent + result->bytes[1];
+    arena_init(&last.arena, 1024, &w->budget);
+    attempts_keep(&last, l->attempts, l->attempt_count);
     exchange_keep(&last, &tunnel_key, (void *)(uintptr_t)result);
-    draft_write(t->draft, &last);
+    draft_write(l->draft, &last);
     arena_done(&last.arena);
 }
 
-static void tunnel_free(struct tunnel *t)
+static void lines_free(struct lines *l, struct worker *w)
 {
-    draft_free(&t->draft, t->worker);
-    charged_free(t, size_of(t->attempt_count), &t->worker->budget);
+    draft_free(&l->draft, w);
+    charged_free(l, size_of(l->attempt_count), &w->budget);
 }
+
+/* --- its life --------------------------------------------------------------------------------- */
 
 static void on_end(void *arg, const struct pump_result *result)
 {
     struct tunnel *t = arg;
+    struct worker *w = t->worker;
     void (*on_closed)(void *) = t->on_client_closed;
     void *client = t->client_arg;
 
-    if (t->draft != NULL)
-        write_lines(t, result);
+    if (t->lines != NULL) {
+        lines_write(t->lines, w, result);
+        lines_free(t->lines, w);
+    }
     link_remove(&t->link);
-    t->worker->live_tunnels--;
-    upstream_conn_free(t->upstream);
-    tunnel_free(t);
+    w->live_tunnels--;
+    upstream_conn_gone(w);
+    charged_free(t, sizeof(*t), &w->budget);
     on_closed(client);
 }
 
@@ -83,35 +122,6 @@ static bool answer_first(struct exchange *x, struct conn *conn, struct span answ
     return conn_write(conn, &iov, 1, x->core->send_timeout) == IO_OK;
 }
 
-static struct tunnel *tunnel_new(struct exchange *x, struct upstream_conn *upstream)
-{
-    const struct attempts *asked = attempts_of(x);
-    struct tunnel *t = charged_new(size_of(asked->count), &x->worker->budget);
-
-    if (t == NULL)
-        return NULL;
-    t->worker = x->worker;
-    t->upstream = upstream;
-    t->attempt_count = asked->count;
-    return t;
-}
-
-/* Now that all of the exchange's own bytes are counted, and before anything of it goes. */
-static void note_exchange(struct tunnel *t, struct exchange *x)
-{
-    struct attempts *asked = attempts_of(x);
-
-    asked->at[asked->count - 1].status = x->response.status;
-    memcpy(t->attempts, asked->at, asked->count * sizeof(struct attempt));
-    for (unsigned i = 0; i < t->attempt_count; i++)
-        t->attempts[i].peer = ""; /* the generation's, or the exchange's */
-    t->started = x->started;
-    t->received = x->request.received;
-    t->sent = x->response.sent;
-    t->body_sent = x->response.body_sent;
-    t->draft = draft_new(x);
-}
-
 /* The connection is not the client's any more. */
 static void part_from_client(struct exchange *x)
 {
@@ -123,8 +133,7 @@ static void part_from_client(struct exchange *x)
 
 static enum after give_up(struct tunnel *t, struct exchange *x, enum fault fault)
 {
-    if (t != NULL)
-        tunnel_free(t);
+    charged_free(t, sizeof(*t), &x->worker->budget);
     x->fault = fault;
     return AFTER_CLOSE;
 }
@@ -132,7 +141,7 @@ static enum after give_up(struct tunnel *t, struct exchange *x, enum fault fault
 enum after tunnel_start(struct exchange *x, struct upstream_conn *upstream,
                         const struct pump_options *options, struct span answer)
 {
-    struct tunnel *t = tunnel_new(x, upstream);
+    struct tunnel *t = charged_new(sizeof(*t), &x->worker->budget);
     struct conn *conn;
 
     if (t == NULL)
@@ -140,9 +149,14 @@ enum after tunnel_start(struct exchange *x, struct upstream_conn *upstream,
     conn = x->client->ops->take(x->client, &t->on_client_closed, &t->client_arg);
     if (conn == NULL || !answer_first(x, conn, answer))
         return give_up(t, x, FAULT_CLIENT_GONE);
-    if (pump_start(conn, &upstream->conn, options, on_end, t, &t->pump) < 0)
+    conn_move(&upstream->conn, &t->upstream); /* the pool's record would be larger by half */
+    if (pump_start(conn, &t->upstream, options, on_end, t, &t->pump) < 0) {
+        conn_move(&t->upstream, &upstream->conn);
         return give_up(t, x, FAULT_PROXY_INTERNAL_ERROR);
-    note_exchange(t, x);
+    }
+    upstream_conn_left(upstream);
+    t->worker = x->worker;
+    t->lines = lines_new(x);
     part_from_client(x);
     link_append(&x->worker->tunnels, &t->link);
     x->worker->live_tunnels++;
