@@ -232,7 +232,7 @@ static void print_variables_of(const struct module *m)
         if (v == m->variables)
             printf("\n## %s\n\n", m->name);
         buf_init(&text, LONGEST, NULL);
-        buf_addf(&text, "- `$%s%s`: ", v->name, v->family ? "NAME" : "");
+        buf_addf(&text, "- `$%s%s`: ", v->name, variable_is_family(v) ? "NAME" : "");
         add_sentence(&text, v->help);
         print_paragraph(&text, 2);
         buf_done(&text);

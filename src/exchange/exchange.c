@@ -253,6 +253,24 @@ static enum io answer(struct exchange *x)
     return io;
 }
 
+/* Closes the source; then all of it returns to the pool. */
+static void give_back(struct exchange *x)
+{
+    struct worker *w = x->worker;
+
+    exchange_source(x, NULL);
+    if (x->body != NULL)
+        body_done(x->body);
+    generation_unref(&x->generation);
+    arena_clear(&x->arena);
+    w->live_exchanges--;
+
+    struct arena arena = x->arena;
+    *x = (struct exchange){ .arena = arena };
+    x->source = (struct source *)w->idle_exchanges; /* the pool's link while idle */
+    w->idle_exchanges = x;
+}
+
 enum after exchange_run(struct exchange *x)
 {
     enum io io = x->client->ops->read_head(x->client);
@@ -265,8 +283,11 @@ enum after exchange_run(struct exchange *x)
     if (x->source != NULL && x->source->ops->takeover != NULL) {
         enum after after = x->source->ops->takeover(x->source);
 
-        if (after == AFTER_TAKEN)
-            return after; /* the pump's end ends `x` */
+        if (after ==
+            AFTER_TAKEN) { /* what its lines will say was noted: a tunnel may live for days */
+            give_back(x);
+            return after;
+        }
     }
     if (x->source == NULL) {
         exchange_end(x, IO_FAILED);
@@ -298,23 +319,11 @@ static void run_loggers(struct exchange *x)
 
 void exchange_end(struct exchange *x, enum io io)
 {
-    struct worker *w = x->worker;
-
     if (io == IO_CANCELLED && x->fault == FAULT_NONE)
         x->fault = FAULT_CLIENT_GONE;
     if (x->response.head_sent == 0 && x->fault == FAULT_CLIENT_GONE)
         x->response.status = 499;
     if (x->response.status != 0 && trace_of(x) == NULL)
         run_loggers(x); /* the source holds the bytes of the answer's fields */
-    exchange_source(x, NULL);
-    if (x->body != NULL)
-        body_done(x->body);
-    generation_unref(&x->generation);
-    arena_clear(&x->arena);
-    w->live_exchanges--;
-
-    struct arena arena = x->arena;
-    *x = (struct exchange){ .arena = arena };
-    x->source = (struct source *)w->idle_exchanges; /* the pool's link while idle */
-    w->idle_exchanges = x;
+    give_back(x);
 }

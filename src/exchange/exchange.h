@@ -126,8 +126,8 @@ enum after exchange_run(struct exchange *x);
  * asked. Afterwards x->response is the answer, as far as it is known: status 0 is not. exchange_end
  * follows. */
 void exchange_rehearse(struct exchange *x);
-/* For a tunnel: called when its pump has ended; else exchange_run calls it. Runs the loggers,
- * closes the source. */
+/* Called by exchange_run, but for a tunnel, whose lines are a draft. Runs the loggers, closes the
+ * source. */
 void exchange_end(struct exchange *x, enum io io);
 
 /* Taken from the worker's pool, zeroed but for its arena; with a reference to the worker's
@@ -182,8 +182,6 @@ static inline bool exchange_is_internal(const struct exchange *x)
 {
     return x->request.raw_path.len == 0;
 }
-/* Copies into the arena what lies in the client's buffers: others will use them before `x` ends. */
-void request_keep(struct exchange *x);
 /* Puts a block in force. */
 void exchange_enter(struct exchange *x, const struct conf_block *block);
 

@@ -59,18 +59,6 @@ void exchange_enter(struct exchange *x, const struct conf_block *block)
     x->core = core_of(block);
 }
 
-void request_keep(struct exchange *x)
-{
-    struct request *r = &x->request;
-    struct span *all[] = { &r->method,   &r->line,      &r->target, &r->uri,   &r->args,
-                           &r->raw_path, &r->authority, &r->host,   &r->scheme };
-
-    for (size_t i = 0; i < COUNT(all); i++)
-        if (all[i]->len > 0) /* an unset one stays unset */
-            *all[i] = arena_copy(&x->arena, *all[i]);
-    fields_keep(&r->fields);
-}
-
 void exchange_source(struct exchange *x, struct source *s)
 {
     struct source *before = x->source;

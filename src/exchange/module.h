@@ -11,6 +11,7 @@ struct exchange;
 struct generation;
 struct worker;
 struct source;
+struct draft_writer;
 
 /* A connection before anything was asked on it. */
 struct arrival {
@@ -35,6 +36,8 @@ struct hook {
  * families say whether values may be credentials, which no log shows (DESIGN 7.12). */
 enum variable_family {
     NO_FAMILY,
+    LATE, /* no family; its value changes until the end, that of a tunnel, too: exchange/draft.h
+             says what its `get` may read */
     FAMILY,
     FAMILY_OF_FIELDS, /* the argument names a header field, and the field says it */
     FAMILY_OF_SECRETS
@@ -47,6 +50,11 @@ struct variable {
     bool (*get)(struct exchange *x, struct span arg, struct span *ret);
     const char *help;
 };
+
+static inline bool variable_is_family(const struct variable *v)
+{
+    return v->family != NO_FAMILY && v->family != LATE;
+}
 
 /* The slots of filters, from the source outwards (nginx-semantics 8): the enum is the order. */
 enum filter_slot {
@@ -76,8 +84,11 @@ struct module {
     const struct hook *hooks;           /* ends with a hook without a function */
     const struct filter *filter;
     void (*log)(struct exchange *x, const void *settings); /* once, at its end; must not block */
-    size_t settings_size;                                  /* zeroed, in the generation arena */
-    void (*merge)(void *child, const void *parent);        /* only where the rows cannot say it */
+    /* The same for an exchange that goes first (exchange/draft.h): in two steps. */
+    void (*draft)(struct exchange *x, const void *settings, struct draft_writer *w);
+    void (*log_draft)(struct exchange *last, struct span draft);
+    size_t settings_size;                           /* zeroed, in the generation arena */
+    void (*merge)(void *child, const void *parent); /* only where the rows cannot say it */
     bool (*check)(struct conf *conf, struct conf_block *block, void *settings);
     /* After everything is read and checked; `settings`: those of the top block. False:
      * conf_complain said why. */

@@ -465,14 +465,19 @@ GETTER(decided_by)
 #        name, NO_FAMILY, get_##name, help \
     }
 
+#define LATE_ROW(name, help)          \
+    {                                 \
+#        name, LATE, get_##name, help \
+    }
+
 const struct variable request_variables[] = {
     { "arg_", FAMILY, get_arg, "an argument of the query, raw" },
     ROW(args, "the query"),
     { "query_string", NO_FAMILY, get_args, "the query" },
     ROW(is_args, "`?` if there is a query"),
     ROW(binary_remote_addr, "the client's address, 4 or 16 bytes"),
-    ROW(body_bytes_sent, "bytes of the answer without its head"),
-    ROW(bytes_sent, "bytes of the answer"),
+    LATE_ROW(body_bytes_sent, "bytes of the answer without its head"),
+    LATE_ROW(bytes_sent, "bytes of the answer"),
     ROW(connection, "the connection's serial number"),
     ROW(connection_requests, "requests on this connection so far"),
     ROW(content_length, "the request's Content-Length"),
@@ -485,7 +490,7 @@ const struct variable request_variables[] = {
     ROW(hostname, "this machine's name"),
     { "http_", FAMILY_OF_FIELDS, get_http, "a header field of the request" },
     ROW(https, "`on` under TLS"),
-    ROW(msec, "now, in seconds"),
+    LATE_ROW(msec, "now, in seconds"),
     ROW(nginx_version, "our version"),
     ROW(pid, "the worker's process id"),
     ROW(remote_addr, "the client's address"),
@@ -494,9 +499,9 @@ const struct variable request_variables[] = {
     ROW(request, "the request line"),
     ROW(request_completion, "`OK` when the answer was sent whole"),
     ROW(request_id, "32 random hexadecimal digits"),
-    ROW(request_length, "bytes of the request"),
+    LATE_ROW(request_length, "bytes of the request"),
     ROW(request_method, "the method"),
-    ROW(request_time, "seconds from the first byte read to the last byte sent"),
+    LATE_ROW(request_time, "seconds from the first byte read to the last byte sent"),
     ROW(request_uri, "the target as it came"),
     ROW(scheme, "http or https"),
     { "sent_http_", FAMILY_OF_FIELDS, get_sent_http, "a header field of the answer" },
@@ -505,7 +510,7 @@ const struct variable request_variables[] = {
     ROW(server_port, "the port that the client connected to"),
     ROW(server_protocol, "HTTP/1.0 or HTTP/1.1"),
     ROW(status, "the answer's status"),
-    ROW(time_iso8601, "now, ISO 8601"),
-    ROW(time_local, "now, as in logs"),
+    LATE_ROW(time_iso8601, "now, ISO 8601"),
+    LATE_ROW(time_local, "now, as in logs"),
     {},
 };

@@ -3,6 +3,7 @@
 #include "exchange/template.h"
 
 #include "exchange/declared.h"
+#include "exchange/draft.h"
 #include "exchange/exchange.h"
 #include "exchange/expression.h"
 #include "proto/uri.h"
@@ -19,11 +20,11 @@ static const struct variable *find_in(const struct variable *rows, struct span n
                                       struct span *ret_argument)
 {
     for (const struct variable *v = rows; v != NULL && v->name != NULL; v++) {
-        if (v->family == NO_FAMILY && span_is(name, v->name)) {
+        if (!variable_is_family(v) && span_is(name, v->name)) {
             *ret_argument = (struct span){ NULL, 0 };
             return v;
         }
-        if (v->family != NO_FAMILY && span_starts(name, v->name) && name.len > strlen(v->name)) {
+        if (variable_is_family(v) && span_starts(name, v->name) && name.len > strlen(v->name)) {
             *ret_argument = span_from(name, strlen(v->name));
             return v;
         }
@@ -41,7 +42,7 @@ static const struct variable *find_ours(const struct generation *g, struct span 
     for (unsigned m = 0; m < g->module_count; m++) {
         const struct variable *v = find_in(g->modules[m]->variables, name, &argument);
 
-        if (v != NULL && v->family == NO_FAMILY) {
+        if (v != NULL && !variable_is_family(v)) {
             *ret_argument = argument;
             return v;
         }
@@ -270,6 +271,7 @@ static bool is_secret(const struct template_part *p)
 
     switch (p->variable->family) {
     case NO_FAMILY:
+    case LATE:
     case FAMILY:
         return false;
     case FAMILY_OF_FIELDS:
@@ -299,28 +301,69 @@ static struct span hidden(struct exchange *x, const struct template_part *p, str
     return (struct span){ shown, scheme + sizeof(stars) };
 }
 
-void template_log(struct exchange *x, const struct template *t, struct buf *out,
-                  void (*print)(struct span value, bool set, struct buf *out), size_t most)
+/* How values are shown, and how many bytes of them still may be. */
+struct showing {
+    void (*print)(struct span value, bool set, struct buf *out);
+    size_t most;
+};
+
+static void show_part(struct exchange *x, const struct template_part *p, struct showing *s,
+                      struct buf *out)
 {
     struct span value;
 
+    if (p->variable == NULL) {
+        buf_add(out, p->literal);
+        return;
+    }
+    bool set = part_value(x, p, &value);
+    if (!set)
+        value = (struct span){ NULL, 0 };
+    else if (is_secret(p))
+        value = hidden(x, p, value);
+    s->print(span_first(value, s->most), set, out);
+    if (value.len > s->most)
+        buf_adds(out, "...");
+    s->most -= value.len < s->most ? value.len : s->most;
+}
+
+void template_log(struct exchange *x, const struct template *t, struct buf *out,
+                  void (*print)(struct span value, bool set, struct buf *out), size_t most)
+{
+    struct showing showing = { print, most };
+
     if (t->count == 0)
         buf_add(out, t->text);
+    for (uint32_t i = 0; i < t->count; i++)
+        show_part(x, &t->parts[i], &showing, out);
+}
+
+static bool is_late(const struct template_part *p)
+{
+    return p->variable != NULL && p->variable->family == LATE;
+}
+
+bool template_is_late(const struct template *t)
+{
+    for (uint32_t i = 0; i < t->count; i++)
+        if (is_late(&t->parts[i]))
+            return true;
+    return false;
+}
+
+void template_draft(struct exchange *x, const struct template *t, struct draft_writer *w,
+                    void (*print)(struct span value, bool set, struct buf *out), size_t most)
+{
+    struct showing showing = { print, most };
+
+    if (t->count == 0)
+        buf_add(draft_text(w), t->text);
     for (uint32_t i = 0; i < t->count; i++) {
         const struct template_part *p = &t->parts[i];
 
-        if (p->variable == NULL) {
-            buf_add(out, p->literal);
-            continue;
-        }
-        bool set = part_value(x, p, &value);
-        if (!set)
-            value = (struct span){ NULL, 0 };
-        else if (is_secret(p))
-            value = hidden(x, p, value);
-        print(span_first(value, most), set, out);
-        if (value.len > most)
-            buf_adds(out, "...");
-        most -= value.len < most ? value.len : most;
+        if (is_late(p))
+            draft_hole(w, p->variable);
+        else
+            show_part(x, p, &showing, draft_text(w));
     }
 }

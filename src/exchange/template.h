@@ -7,6 +7,7 @@
  * configuration is read; an unknown one is refused at its place. */
 struct exchange;
 struct template_part;
+struct draft_writer;
 
 enum { LONGEST_NAME = 64 }; /* of a variable */
 
@@ -40,6 +41,11 @@ struct span template_value(struct exchange *x, const struct template *t);
  * not shown: of those of HTTP the scheme, of others nothing. */
 void template_log(struct exchange *x, const struct template *t, struct buf *out,
                   void (*print)(struct span value, bool set, struct buf *out), size_t most);
+/* As template_log, into a draft: LATE variables are holes. */
+void template_draft(struct exchange *x, const struct template *t, struct draft_writer *w,
+                    void (*print)(struct span value, bool set, struct buf *out), size_t most);
+/* A LATE variable is in it. */
+bool template_is_late(const struct template *t);
 /* The field that the argument of `http_` means: `x_a` -> `x-a`, in `room`. */
 struct span variable_field(struct span argument, char room[LONGEST_NAME]);
 /* A variable by its name (lower case), for code; false: unset. */

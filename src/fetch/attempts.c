@@ -21,6 +21,15 @@ void attempts_ask_anew(struct exchange *x)
         all->asked_anew = all->count > 0;
 }
 
+void attempts_keep(struct exchange *x, const struct attempt *at, unsigned count)
+{
+    struct attempts *all = arena_zalloc(&x->arena, sizeof(*all));
+
+    memcpy(all->at, at, count * sizeof(*at));
+    all->count = count;
+    exchange_keep(x, &attempts_key, all);
+}
+
 struct attempt *attempt_begin(struct exchange *x, const char *peer)
 {
     struct attempts *all = attempts_of(x);
@@ -146,10 +155,10 @@ const struct variable attempt_variables[] = {
     { "upstream_status", NO_FAMILY, get_status, "their statuses" },
     { "upstream_connect_time", NO_FAMILY, get_connect, "seconds until the connection was there" },
     { "upstream_header_time", NO_FAMILY, get_header, "seconds until the head had come" },
-    { "upstream_response_time", NO_FAMILY, get_response, "seconds until the answer had come" },
-    { "upstream_response_length", NO_FAMILY, get_body, "bytes of their bodies" },
-    { "upstream_bytes_sent", NO_FAMILY, get_sent, "bytes sent to them" },
-    { "upstream_bytes_received", NO_FAMILY, get_received, "bytes that came from them" },
+    { "upstream_response_time", LATE, get_response, "seconds until the answer had come" },
+    { "upstream_response_length", LATE, get_body, "bytes of their bodies" },
+    { "upstream_bytes_sent", LATE, get_sent, "bytes sent to them" },
+    { "upstream_bytes_received", LATE, get_received, "bytes that came from them" },
     { "upstream_http_", FAMILY_OF_FIELDS, get_http, "a header field of the last answer" },
     {},
 };

@@ -29,6 +29,8 @@ struct attempts {
 struct attempts *attempts_of(const struct exchange *x);
 void attempts_ask_anew(struct exchange *x); /* a source begins */
 struct attempt *attempt_begin(struct exchange *x, const char *peer);
+/* Those of an exchange that has gone, for `$upstream_*` of the family LATE. */
+void attempts_keep(struct exchange *x, const struct attempt *at, unsigned count);
 extern const struct variable attempt_variables[];
 
 #endif

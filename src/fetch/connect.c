@@ -125,7 +125,7 @@ static enum after connect_takeover(struct source *s)
     struct pump_options options = { .idle_ms = c->own->timeout,
                                     .half_close_ms = c->own->linger,
                                     .splice_after = TUNNEL_SPLICE_AFTER };
-    enum after after = tunnel_start(s->x, c->upstream, c->attempt, &options, answer);
+    enum after after = tunnel_start(s->x, c->upstream, &options, answer);
 
     if (after == AFTER_TAKEN)
         c->upstream = NULL;

@@ -66,7 +66,7 @@ static enum after upgraded_takeover(struct source *s)
     if (x->client->ops->send_head(x->client) == IO_OK &&
         x->client->ops->flush(x->client) == IO_OK) {
         conn_unread(&o->conn->conn, &o->in); /* what came behind the 101 is the tunnel's */
-        after = tunnel_start(x, o->conn, o->attempt, &options, (struct span){ NULL, 0 });
+        after = tunnel_start(x, o->conn, &options, (struct span){ NULL, 0 });
     }
     if (after == AFTER_TAKEN) {
         if (o->peer != NULL)

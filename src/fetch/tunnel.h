@@ -10,9 +10,10 @@
 enum { TUNNEL_SPLICE_AFTER = 256 * 1024 };
 
 /* Takes the client's connection, with what was read of it and not used, sends it `answer` (or
- * nothing), and pumps between it and the upstream until one ends; then `x` is ended. AFTER_CLOSE:
- * it did not begin, x->fault says why, and the upstream is still the caller's. */
-enum after tunnel_start(struct exchange *x, struct upstream_conn *upstream, struct attempt *attempt,
+ * nothing), and pumps between it and the upstream, the last one that was asked, until one ends. `x`
+ * may go at once: its log lines come at the tunnel's end. AFTER_CLOSE: it did not begin, x->fault
+ * says why, and the upstream is still the caller's. */
+enum after tunnel_start(struct exchange *x, struct upstream_conn *upstream,
                         const struct pump_options *options, struct span answer);
 /* Ends every live tunnel of the worker; each still writes its log line. */
 void tunnels_stop(struct worker *w);

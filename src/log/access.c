@@ -4,6 +4,7 @@
 
 #include "base/log_file.h"
 #include "conf/types.h"
+#include "exchange/draft.h"
 #include "exchange/exchange.h"
 #include "exchange/template.h"
 #include "log/escape.h"
@@ -440,14 +441,20 @@ static void (*const printers[])(struct span, bool, struct buf *) = {
     [ESCAPE_DEFAULT] = escape_default, [ESCAPE_JSON] = escape_json, [ESCAPE_NONE] = escape_none
 };
 
+static void print_plain(struct span value, bool set, struct buf *out)
+{
+    (void)set;
+    buf_add(out, value);
+}
+
+static bool is_yes(struct span value)
+{
+    return value.len > 0 && !span_is(value, "0");
+}
+
 static bool is_wanted(struct exchange *x, const struct access_log *log)
 {
-    struct span value;
-
-    if (!log->condition.is_set)
-        return true;
-    value = template_value(x, &log->condition);
-    return value.len > 0 && !span_is(value, "0");
+    return !log->condition.is_set || is_yes(template_value(x, &log->condition));
 }
 
 static bool climbs(struct span path)
@@ -472,20 +479,21 @@ static bool root_is_there(struct exchange *x)
 
 /* Of a path with variables: only below a root that exists (NGINX's rule: else any Host would make a
  * file), and never above the part that is written out. */
+static struct log_sink *sink_at(struct worker *w, struct span path, size_t fixed)
+{
+    if (path.len == 0 || path.len >= LONGEST_PATH || span_find(path, '\0') < path.len ||
+        climbs(span_from(path, fixed)))
+        return NULL;
+    return sink_pass(w, path, fixed);
+}
+
 static struct log_sink *sink_for(struct exchange *x, const struct access_log *log)
 {
-    struct span path, fixed;
-
     if (!has_variables(log))
         return log->sink;
     if (!root_is_there(x))
         return NULL;
-    path = template_value(x, &log->path);
-    fixed = fixed_folder(log->path.text);
-    if (path.len == 0 || path.len >= LONGEST_PATH || span_find(path, '\0') < path.len ||
-        climbs(span_from(path, fixed.len)))
-        return NULL;
-    return sink_pass(x->worker, path, fixed.len);
+    return sink_at(x->worker, template_value(x, &log->path), fixed_folder(log->path.text).len);
 }
 
 static void write_to(struct exchange *x, const struct access_log *log)
@@ -500,22 +508,111 @@ static void write_to(struct exchange *x, const struct access_log *log)
     sink_line(sink);
 }
 
-static void write_line(struct exchange *x, const void *settings)
+/* The n-th of those that apply; NULL: there are no more. */
+static const struct access_log *nth(const struct exchange *x, const struct log_settings *own,
+                                    uint32_t n)
 {
-    const struct log_settings *own = settings;
     const struct access_log *logs = own->access.logs.items;
 
-    for (uint32_t i = 0; i < own->access.logs.len && !own->access.off; i++) {
-        bool forward = logs[i].place.line == 0 && own->forward != NULL && exchange_is_forward(x);
+    if (own->access.off || n >= own->access.logs.len)
+        return NULL;
+    bool forward = logs[n].place.line == 0 && own->forward != NULL && exchange_is_forward(x);
+    return forward ? own->forward : &logs[n];
+}
 
-        write_to(x, forward ? own->forward : &logs[i]);
+static void write_lines(struct exchange *x, const void *settings)
+{
+    const struct access_log *log;
+
+    for (uint32_t n = 0; (log = nth(x, settings, n)) != NULL; n++)
+        write_to(x, log);
+}
+
+/* --- drafts: condition, path, line ---------------------------------------------------------- */
+
+struct draft_head {
+    struct log_sink *sink; /* NULL: the path has variables */
+    size_t fixed;          /* bytes of the path's fixed folder */
+    enum escape escape;
+    bool conditional;
+};
+
+static void draft_line(struct exchange *x, const struct access_log *log, struct draft_writer *w)
+{
+    struct draft_head head = { .sink = log->sink,
+                               .escape = log->format->escape,
+                               .conditional = template_is_late(&log->condition) };
+
+    if (has_variables(log)) {
+        head.sink = NULL;
+        head.fixed = fixed_folder(log->path.text).len;
+    }
+    if (has_variables(log) ? !root_is_there(x) : log->sink == NULL)
+        return;
+    if (!head.conditional && !is_wanted(x, log))
+        return;
+    draft_add(w, &head, sizeof(head));
+    if (head.conditional)
+        draft_add_template(w, x, &log->condition, print_plain, SIZE_MAX);
+    if (head.sink == NULL)
+        draft_add_template(w, x, &log->path, print_plain, SIZE_MAX);
+    draft_add_template(w, x, &log->format->text, printers[head.escape], MOST_OF_VALUES);
+}
+
+static void draft_lines(struct exchange *x, const void *settings, struct draft_writer *w)
+{
+    const struct access_log *log;
+
+    for (uint32_t n = 0; (log = nth(x, settings, n)) != NULL; n++)
+        draft_line(x, log, w);
+}
+
+static struct span take_plain(struct span *draft, struct exchange *last)
+{
+    struct buf text = { .max = MOST_OF_VALUES };
+
+    draft_take_text(draft, last, print_plain, &text);
+    struct span value = arena_copy(&last->arena, buf_view(&text));
+    buf_done(&text);
+    return value;
+}
+
+/* Takes condition and path off it. NULL: the line is not wanted, or its file cannot be opened. */
+static struct log_sink *take_sink(struct span *draft, const struct draft_head *head,
+                                  struct exchange *last)
+{
+    bool wanted = !head->conditional || is_yes(take_plain(draft, last));
+
+    if (head->sink != NULL)
+        return wanted ? head->sink : NULL;
+    struct span path = take_plain(draft, last);
+    return wanted ? sink_at(last->worker, path, head->fixed) : NULL;
+}
+
+static void write_drafts(struct exchange *last, struct span draft)
+{
+    struct draft_head head;
+
+    while (draft.len > 0) {
+        struct buf unwanted = { .max = 0 };
+
+        draft_take(&draft, &head, sizeof(head));
+        struct log_sink *sink = take_sink(&draft, &head, last);
+        struct buf *out = sink != NULL ? sink_buffer(sink) : &unwanted;
+        draft_take_text(&draft, last, printers[head.escape], out);
+        if (sink == NULL)
+            continue;
+        buf_add_byte(out, '\n');
+        sink_line(sink);
     }
 }
 
 const struct module access_log_module = {
     .name = "access_log",
     .directives = directives,
-    .log = write_line,
+    .log = write_lines,
+    .draft = draft_lines,
+    .log_draft = write_drafts,
     .settings_size = sizeof(struct log_settings),
     .check = check,
     .init = init,

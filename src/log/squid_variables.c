@@ -57,7 +57,7 @@ static bool get_request_msec(struct exchange *x, struct span arg, struct span *r
 static const struct variable variables[] = {
     { "forward_result", NO_FAMILY, get_result, "Squid's result code" },
     { "forward_hierarchy", NO_FAMILY, get_hierarchy, "Squid's hierarchy code and the address" },
-    { "request_msec", NO_FAMILY, get_request_msec,
+    { "request_msec", LATE, get_request_msec,
       "milliseconds from the first byte read to the last byte sent" },
     {},
 };

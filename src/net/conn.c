@@ -29,9 +29,15 @@ int conn_open(struct conn *c, struct loop *l, int fd, const struct address *peer
 
 void conn_move(struct conn *from, struct conn *to)
 {
-    must(conn_plain(from));
+    struct layer *above = from->top;
+
     *to = *from;
-    to->top = &to->tcp;
+    while (above != &from->tcp && above->below != &from->tcp)
+        above = above->below;
+    if (above == &from->tcp)
+        to->top = &to->tcp;
+    else
+        above->below = &to->tcp;
     sock_move(&from->sock, &to->sock);
     *from = (struct conn){ 0 };
 }

@@ -51,7 +51,8 @@ struct conn {
 /* Takes over a connected descriptor. The conn's memory is the caller's, zeroed. 0 or -errno
  * (descriptor closed). */
 int conn_open(struct conn *c, struct loop *l, int fd, const struct address *peer);
-/* It goes on at `to`; `from` is zeroed. It is plain, and nobody waits for it. */
+/* It goes on at `to`, with layers and what is unread; `from` is zeroed. Nobody waits for it; as for
+ * sock_move. */
 void conn_move(struct conn *from, struct conn *to);
 /* Puts a layer on top. */
 void conn_push(struct conn *c, struct layer *l);

@@ -96,7 +96,7 @@ struct sock {
         void (*fn)(struct sock *);
         struct wait *wait;
     } on[2];                          /* one user a side: a callback or a fiber */
-    struct timer timer;               /* of a parked socket */
+    struct timer timer;               /* of a parked socket, or of a pump */
     void *backend;                    /* made on demand */
     void (*on_hangup)(struct sock *); /* see sock_watch_hangup */
     void (*on_closed)(struct sock *);

@@ -28,32 +28,31 @@ enum {
     PIPE_KEPT_MS = 2000          /* an idle pump keeps no pipe */
 };
 
-enum flow { FLOW_READ, FLOW_WRITE, FLOW_SHUT, FLOW_ENDED };
+/* Packed, as there may be many tunnels. */
+enum __attribute__((packed)) flow { FLOW_READ, FLOW_WRITE, FLOW_SHUT, FLOW_ENDED };
 
 /* Until `splice_after` bytes have passed; from then on; after it failed once. */
-enum splicing { SPLICE_LATER, SPLICE_NOW, SPLICE_NEVER };
+enum __attribute__((packed)) splicing { SPLICE_LATER, SPLICE_NOW, SPLICE_NEVER };
 
 struct direction {
     struct conn *from, *to;
     enum flow flow;
     enum splicing splicing;
+    uint8_t want; /* which sides it waits for */
     enum io why;
+    uint32_t piped;         /* bytes in the pipe */
     struct conn *waits_for; /* whose socket it waits for */
-    uint8_t want;           /* which sides of it */
     struct lease held;      /* owned */
     int pipe[2];            /* owned; read end, write end; both -1: none */
-    uint32_t piped;         /* bytes in the pipe */
     uint64_t bytes;         /* delivered */
 };
 
 struct pump {
     struct direction way[2]; /* from a to b, from b to a */
-    struct loop *loop;
     struct pump_options options;
     uint64_t moved_at;    /* when bytes last moved */
     uint64_t answered_at; /* when b's last did, or a side ended */
     uint64_t b_ended_at;
-    struct timer timer;
     unsigned open; /* conns not yet closed */
     bool ending;
     void (*on_end)(void *arg, const struct pump_result *);
@@ -61,6 +60,17 @@ struct pump {
 };
 
 enum { FROM_A, FROM_B };
+
+static struct loop *loop_of(const struct pump *p)
+{
+    return p->way[FROM_A].from->sock.loop;
+}
+
+/* That of a's socket, which nobody parks meanwhile. */
+static struct timer *timer_of(struct pump *p)
+{
+    return &p->way[FROM_A].from->sock.timer;
+}
 
 /* --- the pipe ------------------------------------------------------------------------------- */
 
@@ -270,7 +280,7 @@ static void end(struct pump *p, enum io why)
     if (p->ending)
         return;
     p->ending = true;
-    timer_unset(&p->loop->wheel, &p->timer);
+    timer_unset(&loop_of(p)->wheel, timer_of(p));
     for (int i = 0; i < 2; i++) {
         struct direction *d = &p->way[i];
 
@@ -323,14 +333,14 @@ static void set_timer(struct pump *p)
 
     if (has_idle_pipe(&p->way[FROM_A]) || has_idle_pipe(&p->way[FROM_B]))
         at = least(at, after(p->moved_at, PIPE_KEPT_MS));
-    timer_set(&p->loop->wheel, &p->timer, at);
+    timer_set(&loop_of(p)->wheel, timer_of(p), at);
 }
 
 static void on_time(struct timer *t)
 {
-    struct pump *p = CONTAINER(t, struct pump, timer);
+    struct pump *p = conn_of_sock(CONTAINER(t, struct sock, timer))->user;
 
-    if (loop_now(p->loop) >= ends_at(p)) {
+    if (loop_now(loop_of(p)) >= ends_at(p)) {
         end(p, IO_TIMEOUT);
         return;
     }
@@ -350,11 +360,11 @@ static void run_way(struct pump *p, int i)
     enum io io = flow_on(d, &p->options);
 
     if (d->bytes > before)
-        p->moved_at = loop_now(p->loop);
+        p->moved_at = loop_now(loop_of(p));
     if (d->bytes > before && i == FROM_B)
         p->answered_at = p->moved_at;
     if (d->flow == FLOW_ENDED && !had_ended) {
-        p->answered_at = loop_now(p->loop);
+        p->answered_at = loop_now(loop_of(p));
         if (i == FROM_B)
             p->b_ended_at = p->answered_at;
     }
@@ -429,10 +439,9 @@ int pump_start(struct conn *a, struct conn *b, const struct pump_options *option
 
     if (p == NULL)
         return -ENOMEM;
-    p->loop = a->sock.loop;
     p->options = *options;
-    p->moved_at = p->answered_at = loop_now(p->loop);
-    p->timer.on_time = on_time;
+    p->moved_at = p->answered_at = loop_now(a->sock.loop);
+    a->sock.timer.on_time = on_time;
     p->open = 2;
     p->on_end = on_end;
     p->arg = arg;

@@ -261,9 +261,14 @@ static struct span read_all(struct replay *r, int fd)
 
 const char *replay_log(struct replay *r)
 {
+    return replay_logged(r, "access.log");
+}
+
+const char *replay_logged(struct replay *r, const char *name)
+{
     char path[256];
 
-    snprintf(path, sizeof(path), "%s/access.log", r->folder);
+    snprintf(path, sizeof(path), "%s/%s", r->folder, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     const char *text = read_all(r, fd).at;

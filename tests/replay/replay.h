@@ -60,6 +60,7 @@ unsigned replay_open(const struct replay *r);
 
 /* The access log so far, and what the error log has at this level, one line a record. */
 const char *replay_log(struct replay *r);
+const char *replay_logged(struct replay *r, const char *name); /* another log */
 const char *replay_errors(struct replay *r, enum level level);
 unsigned replay_error_count(struct replay *r, enum level level);
 /* Until client `c` has been sent an end: exactly `ms` from now, to two ticks of the wheel. */

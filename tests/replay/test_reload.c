@@ -208,7 +208,10 @@ static void a_tunnel_outlives_the_rule_that_allowed_it(void **state)
     client_sends(r, 0, "CONNECT 93.184.216.34:443 HTTP/1.1\r\nHost: 93.184.216.34:443\r\n\r\n");
     replay_settle(r);
     assert_string_equal(client_got(r, 0), "200");
+    struct generation *old = generation_ref(r->worker.generation);
     replay_reload(r, FORWARD("rule deny if port 443; rule allow if client 203.0.113.0/24;"));
+    assert_int_equal(old->refs, 1); /* ours: the tunnel holds none */
+    generation_unref(&old);
     client_sends(r, 0, "ping");
     replay_settle(r);
     assert_string_equal(backend_got(b, 0), "ping");
@@ -253,8 +256,8 @@ int main(void)
         PROMISE("", a_connection_in_use_is_closed_with_its_pool),
         PROMISE("", a_body_that_flows_does_not_notice),
         PROMISE("", a_connection_that_lingers_does_not_notice),
-        cmocka_unit_test_setup_teardown(a_tunnel_outlives_the_rule_that_allowed_it, setup_forward,
-                                        replay_end),
+        { "TUN-07-a-tunnel-outlives-the-generation-that-allowed-it",
+          a_tunnel_outlives_the_rule_that_allowed_it, setup_forward, replay_end, NULL },
         cmocka_unit_test_setup_teardown(the_next_request_of_a_connection_meets_the_new_rules,
                                         setup_forward, replay_end),
     };

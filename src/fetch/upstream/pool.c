@@ -93,13 +93,21 @@ struct upstream_conn *upstream_conn_new(struct pool *p, const struct address *a,
     return c;
 }
 
+void upstream_conn_left(struct upstream_conn *c)
+{
+    buf_done(&c->out);
+    charged_free(c, sizeof(*c), &c->pool->worker->budget);
+}
+
+void upstream_conn_gone(struct worker *w)
+{
+    w->upstream_connections--;
+}
+
 void upstream_conn_free(struct upstream_conn *c)
 {
-    struct worker *w = c->pool->worker;
-
-    w->upstream_connections--;
-    buf_done(&c->out);
-    charged_free(c, sizeof(*c), &w->budget);
+    upstream_conn_gone(c->pool->worker);
+    upstream_conn_left(c);
 }
 
 static void on_closed(struct conn *conn)

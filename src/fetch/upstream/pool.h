@@ -69,6 +69,10 @@ struct upstream_conn *pool_take(struct pool *p, const struct address *a, uint64_
 /* Gives it back, or closes it if the limits say so. */
 void pool_give(struct upstream_conn *c);
 void upstream_conn_close(struct upstream_conn *c, bool reset);
+/* A record whose connection has moved on (conn_move): that one still counts among the worker's,
+ * until it is gone. */
+void upstream_conn_left(struct upstream_conn *c);
+void upstream_conn_gone(struct worker *w);
 /* An unopened one. */
 void upstream_conn_free(struct upstream_conn *c);
 

@@ -322,6 +322,37 @@ static const struct transport toy_transport = {
     .holds_bytes = toy_holds,
 };
 
+/* There and back: while it is elsewhere its old memory is not looked at. */
+static void it_moves_with_its_layer_and_what_is_unread(void **state)
+{
+    struct toy toy = { .layer.ops = &toy_transport, .greeted = true };
+    struct conn elsewhere = { 0 };
+    struct lease l;
+    (void)state;
+
+    conn_push(&conn, &toy.layer);
+    fake_send(far, span_of("HEADbody"));
+    fake_run(&loop, START);
+    assert_int_equal(conn_read_start(&conn, 100, &l), IO_OK);
+    lease_take(&l, 4);
+    conn_unread(&conn, &l);
+    conn_move(&conn, &elsewhere);
+    memset(&conn, 0xff, sizeof(conn));
+    assert_int_equal(conn_read_start(&elsewhere, 100, &l), IO_OK);
+    assert_true(span_is(lease_span(&l), "BODY"));
+    lease_done(&l);
+    fake_send(far, span_of("MORE"));
+    fake_run(&loop, START);
+    assert_int_equal(conn_read_start(&elsewhere, 100, &l), IO_OK);
+    assert_true(span_is(lease_span(&l), "more"));
+    lease_done(&l);
+    conn_move(&elsewhere, &conn);
+    conn_close(&conn, false, on_closed);
+    assert_int_equal(toy.closes, 1);
+    fake_run(&loop, START);
+    assert_int_equal(closed, 1);
+}
+
 static void a_layer_on_top_is_read_written_asked_and_closed(void **state)
 {
     struct toy toy = { .layer.ops = &toy_transport };
@@ -387,6 +418,7 @@ int main(void)
         TEST(what_was_unread_comes_first_in_any_pieces),
         TEST(what_is_unread_at_the_close_is_given_back),
         TEST(a_layer_on_top_is_read_written_asked_and_closed),
+        TEST(it_moves_with_its_layer_and_what_is_unread),
         TEST(closing_wakes_the_fiber_that_reads),
         TEST(a_conn_knows_both_its_addresses),
     };
