@@ -121,7 +121,8 @@ static ssize_t read_open_file(int fd, size_t max, char **ret_data)
 
 ssize_t os_read_file(const char *path, size_t max, char **ret_data)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a pipe may have no writer */
+    int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a pipe may have no writer */
 
     if (fd < 0)
         return -errno;

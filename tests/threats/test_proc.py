@@ -90,7 +90,8 @@ def test_proc_a_full_pipe_blocks_nobody(start, room, row):
 def test_proc_no_line_is_lost_by_rotation(start, room, row):
     room.chmod(0o777)
     proxy = start(simple(room, f"access_log {room}/access.log;"))
-    proxy.error_log.chmod(0o666)
+    for log in (proxy.error_log, proxy.access_log):
+        log.chmod(0o666)
     with proxy.connect() as c:
         for n in range(100):
             if n == 50:
