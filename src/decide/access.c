@@ -78,7 +78,10 @@ static enum verdict on_access(struct exchange *x, const void *settings)
             rule->allow ? "allow" : "deny");
     if (trace_of(x) != NULL)
         trace_why(x, "%s %s", rule->allow ? "allow" : "deny", rule->text);
-    return rule->allow ? PASS : exchange_refuse(x, 403, "access forbidden by rule");
+    if (rule->allow)
+        return PASS;
+    exchange_log(x, LEVEL_ERROR, 0, "access forbidden by rule");
+    return exchange_refuse(x, 403, NULL);
 }
 
 enum { ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD };

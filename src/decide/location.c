@@ -261,7 +261,7 @@ static enum verdict check_length(struct exchange *x)
 
     if (limit == 0 || x->request.framing != BODY_LENGTH || x->request.length <= limit)
         return NEXT;
-    exchange_log(x, LEVEL_INFO, 0, "client intended to send too large body: %llu bytes",
+    exchange_log(x, LEVEL_ERROR, 0, "client intended to send too large body: %llu bytes",
                  (unsigned long long)x->request.length);
     decided(x, DECIDED_LIMIT, REFUSE, x->block->place, "client_max_body_size");
     x->fault = FAULT_BODY_TOO_LARGE;

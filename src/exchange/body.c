@@ -45,7 +45,8 @@ static bool add(struct exchange *x, struct body *b, struct span bytes)
     b->length += bytes.len;
     if (limit != 0 && b->length > limit) {
         x->fault = FAULT_BODY_TOO_LARGE;
-        exchange_log(x, LEVEL_INFO, 0, "client intended to send too large chunked body: %llu bytes",
+        exchange_log(x, LEVEL_ERROR, 0,
+                     "client intended to send too large chunked body: %llu bytes",
                      (unsigned long long)b->length);
         return false;
     }
@@ -66,7 +67,8 @@ enum io body_spool(struct exchange *x)
             return IO_FAILED;
     if (io != IO_EOF)
         return io;
-    return !body_in_file(b) || spill(x, b) ? IO_OK : IO_FAILED;
+    b->whole = !body_in_file(b) || spill(x, b);
+    return b->whole ? IO_OK : IO_FAILED;
 }
 
 bool body_in_file(const struct body *b)

@@ -9,6 +9,7 @@ struct body {
     struct buf memory;
     struct spool spool;
     uint64_t length;
+    bool whole; /* all of it was read and kept */
 };
 
 /* On x's fiber. Not IO_OK: x->fault says why (too large, malformed, timeout, gone). Sets

@@ -170,10 +170,9 @@ static uint16_t status_to_show(const struct error_page *page, unsigned status)
 }
 
 /* A body that is malformed or too large is nobody's any more. */
-static void forget_broken_body(struct exchange *x, unsigned status)
+static bool body_is_broken(const struct exchange *x, unsigned status)
 {
-    if (status == 413 || x->fault == FAULT_BODY_MALFORMED || x->fault == FAULT_BODY_TOO_LARGE)
-        exchange_forget_body(x);
+    return status == 413 || x->fault == FAULT_BODY_MALFORMED || x->fault == FAULT_BODY_TOO_LARGE;
 }
 
 bool error_page_answers(struct exchange *x, unsigned status)
@@ -182,7 +181,8 @@ bool error_page_answers(struct exchange *x, unsigned status)
 
     if (page == NULL)
         return false;
-    struct span where = template_value(x, &page->where);
+    /* a copy: what it is of may lie in the answer that is given up below */
+    struct span where = arena_copy(&x->arena, template_value(x, &page->where));
     uint16_t given = status_to_show(page, status);
 
     bool moves = page->shown == SHOWN_NUMBER && is_redirect(given);
@@ -192,7 +192,7 @@ bool error_page_answers(struct exchange *x, unsigned status)
         page_redirect(x, moves ? given : 302, where);
         return true;
     }
-    forget_broken_body(x, status);
+    bool broken = body_is_broken(x, status); /* asked before the fault is forgotten */
     x->response.status = (uint16_t)status;
     if (span_starts(where, "@")) {
         if (!exchange_restart_named(x, where)) {
@@ -205,6 +205,8 @@ bool error_page_answers(struct exchange *x, unsigned status)
         page_error(x, 404);
         return true;
     }
+    if (broken) /* only now: a child of the source may have been sending it */
+        exchange_forget_body(x);
     x->response.given = given;
     return true;
 }

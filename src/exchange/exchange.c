@@ -12,6 +12,7 @@
 #include "exchange/trace.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 enum { MOST_REDIRECTS = 10, PARTS_A_TURN = 32 };
@@ -55,18 +56,37 @@ static void fetch_head(struct exchange *x)
         exchange_fail(x);
 }
 
-/* Each filter that wants this answer becomes the source of the next. One that refuses it may have
- * led to an error page. */
+/* Each filter that wants this answer becomes the source of the next. One that refuses it has put a
+ * page in its place, for which all are asked again, or has led to an error page. */
 static void filters_wrap(struct exchange *x)
 {
     const struct generation *g = x->generation;
+    bool refused = false;
 
     for (unsigned i = 0; i < g->index.filter_count && !x->redirected; i++) {
         const struct filter *filter = g->modules[g->index.filters[i]]->filter;
         const void *settings = settings_in(x->block, g->index.filters[i]);
+        const struct source *before = x->source;
 
-        if (filter->wants(x, settings) && filter->wrap != NULL)
+        if (filter->wants(x, settings) && filter->wrap != NULL) {
             x->source = filter->wrap(x, settings, x->source);
+        } else if (x->source != before && !refused) {
+            refused = true;
+            i = UINT_MAX; /* the next is the first */
+        }
+    }
+}
+
+/* The head of a tunnel passes those alone that want nothing of a body. */
+static void filters_head(struct exchange *x)
+{
+    const struct generation *g = x->generation;
+
+    for (unsigned i = 0; i < g->index.filter_count; i++) {
+        const struct filter *filter = g->modules[g->index.filters[i]]->filter;
+
+        if (filter->wrap == NULL)
+            filter->wants(x, settings_in(x->block, g->index.filters[i]));
     }
 }
 
@@ -93,8 +113,13 @@ static void run_round(struct exchange *x, enum phase first)
     phases_run(x, first);
     if (!x->redirected && x->source != NULL)
         fetch_head(x);
-    if (x->redirected || x->source == NULL || x->source->ops->takeover != NULL)
+    if (x->redirected || x->source == NULL)
         return;
+    if (x->source->ops->takeover != NULL) {
+        if (x->response.status == 101)
+            filters_head(x);
+        return;
+    }
     if (trace_of(x) != NULL && x->response.status == 0) /* foretold: there is no head */
         return;
     give_status(x);
@@ -106,13 +131,20 @@ static void run_round(struct exchange *x, enum phase first)
  * upstream: nothing of such a message goes there. */
 static void refuse_malformed(struct exchange *x)
 {
-    exchange_refuse(x, x->response.status, NULL);
+    unsigned status = x->response.status;
+
+    if (x->request.host.len > 0 && !exchange_is_forward(x))
+        hooks_run(x, PHASE_POST_READ); /* that much is known: of which server it was asked */
+    exchange_refuse(x, status, NULL);
+    if (!x->redirected && x->source != NULL)
+        filters_wrap(x);
     if (!x->redirected)
         return;
     x->request.fields.count = 0;
     exchange_become_get(x);
     if (x->request.uri.len == 0)
-        x->request.uri = x->request.raw_path = span_of("/");
+        x->request.uri = span_of("/");
+    x->request.raw_path = x->request.args = (struct span){ NULL, 0 }; /* nor is its target sent */
 }
 
 static enum phase phase_after(enum restart restart)

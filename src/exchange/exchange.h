@@ -140,6 +140,12 @@ void exchange_pool_free(struct worker *w);
 extern const char exchange_explanation_key;
 /* Key of a note whose value is the peer being asked (a string), for the error log. */
 extern const char exchange_peer_key;
+/* Key of a note whose value is a struct exchange_target *: what the peer is asked for, for the
+ * same; without one it is what the client asked for. */
+struct exchange_target {
+    void (*add)(const struct exchange_target *t, struct buf *out);
+};
+extern const char exchange_target_key;
 
 /* Sets the source and closes the one before it. */
 void exchange_source(struct exchange *x, struct source *s);

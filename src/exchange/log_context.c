@@ -3,7 +3,24 @@
 
 #include "exchange/core.h"
 
-const char exchange_peer_key;
+const char exchange_peer_key, exchange_target_key;
+
+/* What is asked of the peer; it may be long. */
+static void add_target(const struct exchange *x, struct buf *out)
+{
+    enum { MOST = 300 };
+    const struct exchange_target *t = exchange_note(x, &exchange_target_key);
+    struct buf made;
+
+    if (t == NULL) {
+        buf_add(out, span_first(x->request.target, MOST));
+        return;
+    }
+    buf_init(&made, 64 * 1024, NULL);
+    t->add(t, &made);
+    buf_add(out, span_first(buf_view(&made), MOST));
+    buf_done(&made);
+}
 
 static void add_quoted(struct buf *out, const char *label, struct span value)
 {
@@ -32,7 +49,7 @@ void log_context(const struct exchange *x, struct buf *out)
         buf_adds(out, is_tunnel ? ", upstream: \"" : ", upstream: \"http://");
         buf_adds(out, peer);
         if (!is_tunnel)
-            buf_add(out, span_first(x->request.target, 300));
+            add_target(x, out);
         buf_add_byte(out, '"');
     }
     add_quoted(out, ", host: ", span_first(x->request.authority, 200));

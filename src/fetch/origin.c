@@ -278,6 +278,12 @@ bool origin_is(const struct source *s)
     return s != NULL && s->ops == &origin_ops;
 }
 
+static void add_target(const struct exchange_target *t, struct buf *out)
+{
+    origin_add_target(CONTAINER((struct exchange_target *)(uintptr_t)t, struct origin, target),
+                      out);
+}
+
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
                           struct upstream *group)
 {
@@ -289,6 +295,8 @@ enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
     o->source = (struct source){ .ops = &origin_ops, .x = x };
     o->pipe[0] = o->pipe[1] = -1;
     o->conf = conf;
+    o->target.add = add_target;
+    exchange_keep(x, &exchange_target_key, &o->target);
     buf_init(&o->head, conf->buffer_size + BLOCK_SIZE, &x->worker->budget);
     if (group != NULL)
         pick_begin(&o->pick, group, x);

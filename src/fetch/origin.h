@@ -15,6 +15,7 @@ enum upload_state { UPLOAD_WHOLE, UPLOAD_RUNS, UPLOAD_BROKEN };
 
 struct origin {
     struct source source;
+    struct exchange_target target; /* for the error log */
     const struct proxy_settings *conf;
     struct pick pick;  /* of a group */
     struct peer *peer; /* the one being asked; NULL: none */

@@ -196,8 +196,9 @@ static const char passed_key;
 
 bool origin_body_is_gone(const struct exchange *x)
 {
-    return x->request.framing != BODY_NONE && x->body == NULL &&
-           exchange_note(x, &passed_key) != NULL;
+    if (x->request.framing == BODY_NONE)
+        return false;
+    return x->body != NULL ? !x->body->whole : exchange_note(x, &passed_key) != NULL;
 }
 
 /* Leave to send is given here: the child only reads from the client, so that one fiber writes to

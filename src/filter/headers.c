@@ -25,8 +25,10 @@ static bool set_header(struct conf_call *call, void *field)
                            arena_cstr(conf_arena(call), header.name));
     header.id = field_id_of(header.name);
     if (header.id == FIELD_CONTENT_LENGTH || header.id == FIELD_TRANSFER_ENCODING ||
-        header.id == FIELD_CONNECTION)
-        return conf_refuse(call, 1, "framing of answers is always made by the proxy");
+        header.id == FIELD_CONNECTION) {
+        conf_warn(call, 1, "framing of answers is always made by the proxy: no effect");
+        return true;
+    }
     if (conf_count(call) == 4 && !span_is(conf_word(call, 3), "always"))
         return conf_refuse(call, 3, "invalid parameter \"%s\"",
                            arena_cstr(conf_arena(call), conf_word(call, 3)));

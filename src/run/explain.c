@@ -76,10 +76,10 @@ static enum io read_typed(struct client *c)
         return IO_OK;
     }
     x->request.received = taken;
-    if (x->listener->ssl && !r->question->way.secure)
-        preset(x, 497, "client sent plain HTTP request to HTTPS port");
-    else if (!request_take(x, &head, &why))
+    if (!request_take(x, &head, &why))
         preset(x, x->response.status, why);
+    else if (x->listener->ssl && !r->question->way.secure)
+        preset(x, 497, "client sent plain HTTP request to HTTPS port");
     return IO_OK;
 }
 

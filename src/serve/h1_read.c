@@ -86,10 +86,10 @@ static enum io take_head(struct h1 *h, const struct h1_request *head, size_t tak
     h->marks.continued = !head->expects;
     if (head->framing == BODY_CHUNKED)
         limit_trailers(h, taken);
-    if (x->listener->ssl && !h->connection->encrypted)
-        return preset(x, 497, "client sent plain HTTP request to HTTPS port");
     if (!request_take(x, head, &why))
         return preset(x, x->response.status, why);
+    if (x->listener->ssl && !h->connection->encrypted)
+        return preset(x, 497, "client sent plain HTTP request to HTTPS port");
     return IO_OK;
 }
 
@@ -238,7 +238,7 @@ static bool is_too_large(const struct h1 *h, uint64_t more)
 
 static enum io refuse_size(struct h1 *h, uint64_t more)
 {
-    exchange_log(h->client.x, LEVEL_INFO, 0,
+    exchange_log(h->client.x, LEVEL_ERROR, 0,
                  "client intended to send too large chunked body: %llu bytes",
                  (unsigned long long)(h->body.total + more));
     return body_failed(h, FAULT_BODY_TOO_LARGE, IO_FAILED);

@@ -122,3 +122,57 @@ def test_ipv6_listener(start):
     proxy = start('server { listen [::1]:0; return 200 "$remote_addr $server_addr"; }')
     with proxy.connect() as c:
         assert c.get("/", "[::1]").body == b"::1 ::1"
+
+
+def test_a_header_for_always_stands_on_every_refusal(start, room, origin):
+    """Security headers are written with `always` for exactly these."""
+    (room / "file").write_bytes(b"x" * 100)
+    proxy = start(f"""
+http {{ add_header X-A 1 always; server {{ listen 127.0.0.1:0; root {room}; }}
+    server {{ listen 127.0.0.1:0; server_name other; add_header X-A 2 always; }} }}
+""")
+    refused = {
+        416: request("GET", "/file", "a", "Range: bytes=999-"),
+        400: request("GET", "/%", "a"),
+        494: request("GET", "/", "a", "X: " + "x" * 40000),
+        505: b"GET / HTTP/7.1\r\nHost: a\r\n\r\n",
+        405: request("TRACE", "/", "a"),
+    }
+    for status, data in refused.items():
+        with proxy.connect() as c:
+            c.send(data)
+            r = c.response(data.split(b" ")[0].decode())
+            assert r.status in (status, 400) and r.all("X-A") == ["1"], r
+    with proxy.connect() as c:
+        c.send(request("GET", "/%", "other"))
+        assert c.response().get("X-A") is not None
+    with proxy.connect() as c:
+        c.send(request("GET", "/file", "a", 'If-Match: "none"'))
+        r = c.response()
+        assert r.status == 412 and r.all("X-A") == ["1"]
+
+
+def test_plain_http_at_a_tls_port_can_be_led_on(start, authority):
+    certificate, key = authority.leaf("a.example")
+    proxy = start(f"""server {{ listen 127.0.0.1:0 ssl; server_name d; ssl_certificate {certificate};
+ssl_certificate_key {key}; error_page 497 https://$host:28443$request_uri; }}""")
+    with proxy.connect() as c:
+        c.send(request("GET", "/a?b", "example.com"))
+        r = c.response()
+        assert r.status == 302 and r.get("Location") == "https://example.com:28443/a?b", r
+
+
+def test_the_error_log_names_what_was_asked_of_the_peer(start):
+    port = free_port()
+    proxy = start(f"server {{ listen 127.0.0.1:0; location /px/ {{ proxy_pass http://127.0.0.1:{port}/y/; }} }}")
+    with proxy.connect() as c:
+        assert c.get("/px/a?b=c").status == 502
+    assert proxy.wait_error(rf'upstream: "http://127.0.0.1:{port}/y/a\?b=c", host')
+
+
+def test_a_line_for_a_field_of_framing_is_said_to_do_nothing(start):
+    proxy = start('server { listen 127.0.0.1:0; location / { add_header Content-Length 7; add_header X-A 1; return 200 ok; } }')
+    assert "framing of answers is always made by the proxy: no effect" in proxy.stderr.text()
+    with proxy.connect() as c:
+        r = c.get("/")
+        assert r.body == b"ok" and r.get("X-A") == "1"

@@ -551,7 +551,7 @@ server {{ listen 127.0.0.1:0; location / {{ proxy_pass http://{origin.address}; 
     with proxy.connect() as c:
         c.send(request("POST", "/", "a", "Transfer-Encoding: chunked") + b"5dc\r\n" + b"x" * 1500 + b"\r\n0\r\n\r\n")
         assert c.response().status == 413
-    assert proxy.wait_error(r"\[info\] .*client intended to send too large chunked body: 1500 bytes")
+    assert proxy.wait_error(r"\[error\] .*client intended to send too large chunked body: 1500 bytes")
 
 
 def test_a_client_that_stops_reading_leaves_a_line(start, room):
