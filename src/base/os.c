@@ -92,6 +92,8 @@ static ssize_t read_open_file(int fd, size_t max, char **ret_data)
         return -errno;
     if (S_ISDIR(st.st_mode))
         return -EISDIR;
+    if (S_ISFIFO(st.st_mode))
+        return -ENOTSUP;
     size_t room = st.st_size > 0 ? (size_t)st.st_size + 1 : 4096; /* files of /proc say 0 */
     char *data = NULL;
     for (;;) {
@@ -119,7 +121,8 @@ static ssize_t read_open_file(int fd, size_t max, char **ret_data)
 
 ssize_t os_read_file(const char *path, size_t max, char **ret_data)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a pipe may have no writer */
 
     if (fd < 0)
         return -errno;

@@ -21,7 +21,8 @@ int os_open_in(int root, const char *path, int flags);
 int os_temp_file(const char *folder);
 /* A memory file that holds `bytes` and can never change again. */
 int os_sealed_memory(const char *name, struct span bytes);
-/* All of a file of at most `max` bytes (-EFBIG), as heap memory that the caller frees. */
+/* All of a file of at most `max` bytes (-EFBIG), as heap memory that the caller frees. A pipe is
+ * refused (-ENOTSUP): it may never end. */
 ssize_t os_read_file(const char *path, size_t max, char **ret_data);
 
 /* A non-blocking pipe to splice through: of OS_PIPE_SIZE bytes, a third of the calls that the usual

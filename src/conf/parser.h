@@ -3,7 +3,7 @@
 
 #include "conf/state.h"
 
-enum { DEEPEST_BLOCK = 64, DEEPEST_INCLUDE = 16 };
+enum { DEEPEST_BLOCK = 64, DEEPEST_INCLUDE = 64 };
 
 /* Of one configuration; what is included several times counts each time: a few small files can
  * unfold to billions of lines. */

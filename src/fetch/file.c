@@ -189,6 +189,8 @@ static enum verdict redirect_to_folder(struct exchange *x)
     struct buf url;
 
     buf_init(&url, 64 * 1024, &x->worker->budget);
+    if (span_starts(x->request.uri, "//") && !x->core->redirects.absolute)
+        buf_add(&url, (struct span)SPAN("/.")); /* or the first name would be taken for a host */
     uri_escape(x->request.uri, ESCAPE_URI, &url);
     buf_add_byte(&url, '/');
     if (x->request.args.len > 0) {

@@ -4,6 +4,8 @@ import subprocess
 import threading
 import zlib
 
+import pytest
+
 from support.origin import answer
 from support.wire import request
 
@@ -40,8 +42,9 @@ def test_curl_gets_the_page_that_an_origin_sends(start, origin):
     assert 'ETag: W/"a"' in head and "Content-Length" not in head
 
 
-def test_each_event_of_a_stream_arrives_before_the_next_is_sent(start, origin):
-    """COMP-12: no event waits for a full buffer."""
+@pytest.mark.parametrize("row", ["COMP-12-events"])
+def test_each_event_of_a_stream_arrives_before_the_next_is_sent(start, origin, row):
+    """No event waits for a full buffer."""
     go = threading.Semaphore(0)
     framings = ["Transfer-Encoding: chunked", "Connection: close"]
 
@@ -87,8 +90,9 @@ def test_an_answer_that_is_cut_stays_cut(start, origin):
     proxy.wait_error("prematurely closed")
 
 
-def test_slow_clients_of_a_long_page_hold_little_and_hold_up_nobody(start, room):
-    """COMP-09: a stream holds zlib's state and two blocks, however long the page; others are served between."""
+@pytest.mark.parametrize("row", ["COMP-09-slow-clients"])
+def test_slow_clients_of_a_long_page_hold_little_and_hold_up_nobody(start, room, row):
+    """A stream holds zlib's state and two blocks, however long the page; others are served between."""
     noise = bytes(i * i * 2654435761 >> 13 & 255 for i in range(1 << 16)) * 80
     (room / "long.html").write_bytes(noise)
     (room / "short.html").write_bytes(PAGE[:5000])

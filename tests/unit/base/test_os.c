@@ -143,6 +143,10 @@ static void a_file_is_read_whole_or_refused(void **state)
     assert_int_equal(os_read_file(path, 6, &data), -EFBIG);
     assert_int_equal(os_read_file(r->path, 100, &data), -EISDIR);
     assert_int_equal(os_read_file("/nonexistent", 100, &data), -ENOENT);
+    snprintf(path, sizeof(path), "%s/pipe", r->path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(os_read_file(path, 100, &data), -ENOTSUP); /* and not waited for */
+    assert_int_equal(unlink(path), 0);
     assert_ptr_equal(data, path); /* untouched */
 }
 

@@ -146,22 +146,22 @@ static void an_include_loop_is_an_error(void **state)
     assert_true(said(f, "/etc/c:1:9 include loop: \"/etc/b.conf\" includes itself\n"));
 }
 
-static void includes_are_at_most_16_deep(void **state)
+static void includes_are_at_most_64_deep(void **state)
 {
-    static char names[20][32], texts[20][32];
-    static struct fake_file files[20];
+    static char names[68][32], texts[68][32];
+    static struct fake_file files[68];
     struct fake *f = *state;
 
-    for (int i = 0; i < 19; i++) {
+    for (int i = 0; i < 67; i++) {
         snprintf(names[i], sizeof(names[i]), "/etc/%d", i);
         snprintf(texts[i], sizeof(texts[i]), "include %d;", i + 1);
         files[i] = (struct fake_file){ names[i], texts[i] };
     }
     f->source.files = files;
-    files[16].text = "end;";
+    files[64].text = "end;";
     assert_string_equal(tree_of(f, "include 1;"), "end;");
     fake_build(f, "include 0;");
-    assert_true(said(f, "/etc/15:1:9 includes are nested too deep, at most 16\n"));
+    assert_true(said(f, "/etc/63:1:9 includes are nested too deep, at most 64\n"));
 }
 
 static void files_that_unfold_without_end_are_refused(void **state)
@@ -349,7 +349,7 @@ int main(void)
         TEST(a_pattern_inside_a_pattern_does_not_disturb_it),
         TEST(a_missing_file_is_an_error_at_its_name),
         TEST(an_include_loop_is_an_error),
-        TEST(includes_are_at_most_16_deep),
+        TEST(includes_are_at_most_64_deep),
         TEST(files_that_unfold_without_end_are_refused),
         TEST(comments_are_not_read_without_end_either),
         TEST(a_file_closes_only_what_it_opened),

@@ -661,7 +661,6 @@ static void a_kept_session_of_another_server_block_does_not_resume(void **state)
     tls_sessions_unref(&sessions);
 }
 
-/* TLS-34 */
 static void a_full_store_forgets_the_oldest_session(void **state)
 {
     struct tls_sessions *sessions = tls_sessions_new(tls_sessions_size(2), 300000);
@@ -683,7 +682,6 @@ static void a_full_store_forgets_the_oldest_session(void **state)
     assert_null(tls_sessions_new(100, 300000));
 }
 
-/* TLS-35 */
 static void a_damaged_record_costs_a_full_handshake(void **state)
 {
     struct tls_sessions *sessions = tls_sessions_new(64 << 10, 300000);
@@ -752,6 +750,10 @@ static void a_command_is_obeyed_but_not_against_us(void **state)
 }
 
 #define WITH_ROOM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define ROW(promise, function)                     \
+    {                                              \
+        promise, function, set_up, tear_down, NULL \
+    }
 
 int main(void)
 {
@@ -773,13 +775,17 @@ int main(void)
         WITH_ROOM(the_order_of_ciphers_is_as_set),
         WITH_ROOM(an_unreadable_certificate_fails_its_name_alone),
         WITH_ROOM(a_ticket_resumes_in_both_versions),
-        WITH_ROOM(a_ticket_of_another_server_block_does_not_resume),
-        WITH_ROOM(a_damaged_ticket_costs_a_full_handshake),
+        ROW("TLS-33-a-ticket-of-another-server-block-does-not-resume",
+            a_ticket_of_another_server_block_does_not_resume),
+        ROW("TLS-33-a-damaged-ticket-costs-a-full-handshake",
+            a_damaged_ticket_costs_a_full_handshake),
         WITH_ROOM(a_kept_session_resumes_in_both_versions),
         WITH_ROOM(a_client_without_tickets_resumes_by_id_alone),
         WITH_ROOM(a_kept_session_of_another_server_block_does_not_resume),
-        WITH_ROOM(a_full_store_forgets_the_oldest_session),
-        WITH_ROOM(a_damaged_record_costs_a_full_handshake),
+        ROW("TLS-34-a-full-store-forgets-the-oldest-session",
+            a_full_store_forgets_the_oldest_session),
+        ROW("TLS-35-a-damaged-record-costs-a-full-handshake",
+            a_damaged_record_costs_a_full_handshake),
         WITH_ROOM(a_record_holds_no_more_than_it_may),
         WITH_ROOM(a_command_is_obeyed_but_not_against_us),
     };

@@ -554,6 +554,10 @@ static void no_memory_ends_the_session_and_nothing_else(void **state)
 }
 
 #define WITH_ROOM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define ROW(promise, function)                     \
+    {                                              \
+        promise, function, set_up, tear_down, NULL \
+    }
 
 int main(void)
 {
@@ -567,8 +571,9 @@ int main(void)
         WITH_ROOM(a_cut_without_close_notify_is_no_end),
         WITH_ROOM(a_cut_inside_a_record_is_no_end),
         WITH_ROOM(renegotiation_ends_the_session),
-        WITH_ROOM(a_flood_of_key_updates_ends_the_session),
-        WITH_ROOM(some_key_updates_are_served),
+        ROW("TLS-12-a-flood-of-key-updates-ends-the-session",
+            a_flood_of_key_updates_ends_the_session),
+        ROW("TLS-12-some-key-updates-are-served", some_key_updates_are_served),
         WITH_ROOM(clear_text_inside_a_session_ends_it),
         WITH_ROOM(an_old_error_in_the_queue_is_not_taken_for_ours),
         WITH_ROOM(no_memory_ends_the_session_and_nothing_else),
