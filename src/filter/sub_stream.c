@@ -22,12 +22,11 @@ struct sub_stream {
     size_t start, end;    /* of what is in it */
     struct block *out;    /* owned */
     size_t out_len;
-    struct span insert; /* what is left of a replacement */
-    unsigned steps;     /* since others could run */
-    size_t live;        /* texts that are still looked for */
-    bool starved;       /* nothing in the window can be decided without more input */
+    struct span insert;           /* what is left of a replacement */
+    unsigned steps;               /* since others could run */
+    size_t live;                  /* texts that are still looked for */
+    enum substitution_found last; /* NONE: the window can tell nothing more without input */
     bool ended;
-    bool tired; /* much was compared since others could run */
 };
 
 static struct sub_stream *stream_of(const struct source *s)
@@ -38,6 +37,12 @@ static struct sub_stream *stream_of(const struct source *s)
 static struct span in_window(const struct sub_stream *s)
 {
     return (struct span){ s->window->data + s->start, s->end - s->start };
+}
+
+/* Nothing in the window can be decided without more input. */
+static bool is_starved(const struct sub_stream *s)
+{
+    return s->start == s->end || s->last == SUBSTITUTION_NONE;
 }
 
 /* More behind what is left. */
@@ -57,7 +62,7 @@ static enum io fill(struct sub_stream *s)
         s->end += bytes.len;
         s->ended = input_is_over(&s->input);
     }
-    s->starved = false;
+    s->last = SUBSTITUTION_FOUND;
     return io;
 }
 
@@ -100,8 +105,7 @@ static bool search(struct sub_stream *s, struct span *ret_literal)
 
     struct span literal = span_first(bytes, is_long || fits ? at : room_in_out(s));
     s->start += literal.len;
-    s->starved = found == SUBSTITUTION_NONE && literal.len == at;
-    s->tired = found == SUBSTITUTION_TIRED;
+    s->last = literal.len == at ? found : SUBSTITUTION_FOUND; /* there is something left to give */
     if (is_long) {
         *ret_literal = literal;
         return true;
@@ -133,15 +137,15 @@ static void insert(struct sub_stream *s)
 
 static void let_others_run(struct sub_stream *s)
 {
-    if (s->tired || ++s->steps % STEPS_A_TURN == 0) /* all of a file may be replaced by nothing */
+    /* a search was long, or all of a large file is replaced by nothing */
+    if (s->last == SUBSTITUTION_TIRED || ++s->steps % STEPS_A_TURN == 0)
         fiber_yield();
-    s->tired = false;
 }
 
 /* Nothing more can be added to `out` now, or not without waiting. */
 static bool must_leave(const struct sub_stream *s)
 {
-    bool needs_input = s->starved || s->start == s->end;
+    bool needs_input = is_starved(s);
 
     if (room_in_out(s) == 0 || is_over(s))
         return true;
@@ -165,7 +169,7 @@ static enum io sub_read(struct source *source, struct part *ret)
         }
         if (s->live == 0 && s->start == s->end)
             return input_pass(&s->input, ret);
-        if (s->starved || s->start == s->end) {
+        if (is_starved(s)) {
             enum io io = fill(s);
 
             if (io != IO_OK)
@@ -180,8 +184,7 @@ static bool sub_ready(const struct source *source)
 {
     const struct sub_stream *s = stream_of(source);
 
-    return s->insert.len > 0 || (s->start < s->end && !s->starved) || s->ended ||
-           input_ready(&s->input);
+    return s->insert.len > 0 || !is_starved(s) || s->ended || input_ready(&s->input);
 }
 
 static enum io sub_head(struct source *source)
@@ -218,6 +221,7 @@ struct source *sub_stream_new(struct exchange *x, struct source *inner,
     }
     s->replacements = *r;
     s->live = r->count;
+    s->last = SUBSTITUTION_FOUND;
     input_init(&s->input, inner);
     substitution_init(&s->search, r->texts, r->count);
     return &s->source;
