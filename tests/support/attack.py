@@ -187,7 +187,7 @@ class Stage:
     # attacks
 
     def refuses(self, face, data, status, cut="whole", may_reach_origin=False, statuses=()):
-        """Status, `Connection: close`, the end; nothing reached the origin; one access line; one info line."""
+        """Status, `Connection: close`, the end; nothing reached the origin; one access line; one line of its cause."""
         data = self.address_to(face, data)
         self.mark_logs()
         octets, seen = self.origin.octets, len(self.origin.requests)
@@ -204,9 +204,11 @@ class Stage:
         assert not rest, f"more than one answer: {rest[:300]!r}"
         lines = self.new_access()
         assert len(lines) == 1 and lines[0].startswith(str(r.status)), f"access log: {lines}"
-        eventually(lambda: self.new_errors(r"\[info\]"), "no info line names the cause", 2)
-        assert len(self.new_errors(r"\[info\]")) == 1, self.new_errors()
-        assert not self.new_errors(r"\[(notice|warn|error|crit|alert|emerg)\]"), self.new_errors()
+        cause = r"\[error\] .*too large" if status == 413 else r"\[info\]"
+        eventually(lambda: self.new_errors(cause), "no line names the cause", 2)
+        assert len(self.new_errors(cause)) == 1, self.new_errors()
+        worse = "notice|warn|crit|alert|emerg" if status == 413 else "notice|warn|error|crit|alert|emerg"
+        assert not self.new_errors(rf"\[({worse})\]"), self.new_errors()
         if may_reach_origin:
             assert "/smug" not in "".join(self.origin.targets()), "the canary reached the origin"
             assert not any(q.whole for q in self.origin.requests[seen:]), "a whole request reached the origin"
