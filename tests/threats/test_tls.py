@@ -262,7 +262,9 @@ def test_tls_a_cut_body_never_reaches_the_origin_whole(room, authority, start, o
 server {{ listen 127.0.0.1:0 ssl; ssl_certificate {certificate}; ssl_certificate_key {key};
     location / {{ proxy_pass http://{origin.address}; }} }}""")
     with proxy.connect(tls=authority.client(), name="a.example") as c:
-        c.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+        c.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+        assert c.head().status == 100  # the head was read: a reset cannot take it back
+        c.send(b"half")
         if close == "reset":
             c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert proxy.wait_access()[0].split('"')[2].split()[0] in ("400", "499")
