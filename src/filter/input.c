@@ -15,11 +15,6 @@ void input_close(struct input *in)
     in->inner->ops->close(in->inner);
 }
 
-bool input_at_hand(const struct input *in)
-{
-    return part_length(&in->part) > 0 || in->part.last;
-}
-
 bool input_is_over(const struct input *in)
 {
     return in->part.last && part_length(&in->part) == 0;
@@ -27,7 +22,8 @@ bool input_is_over(const struct input *in)
 
 bool input_ready(const struct input *in)
 {
-    return input_at_hand(in) || in->inner->ops->ready == NULL || in->inner->ops->ready(in->inner);
+    return part_length(&in->part) > 0 || in->part.last || in->inner->ops->ready == NULL ||
+           in->inner->ops->ready(in->inner);
 }
 
 /* A part with something in it. */

@@ -13,9 +13,7 @@ struct input {
 
 void input_init(struct input *in, struct source *inner);
 void input_close(struct input *in);
-/* Something is left of a part, or the end is known: the next read cannot wait. */
-bool input_at_hand(const struct input *in);
-/* The same, or the inner source would not wait. */
+/* Something is left of a part, the end is known, or the inner source would not wait. */
 bool input_ready(const struct input *in);
 /* Nothing will come: known only if the last part said so. */
 bool input_is_over(const struct input *in);

@@ -2,7 +2,9 @@
  * bundle. */
 #include "serve/ssl_module.h"
 
+#include "base/clock.h"
 #include "serve/ssl_settings.h"
+#include "tls/pem.h"
 
 enum { SMALLEST_ZONE = 32768, BUILTIN_SESSIONS = 20480, MOST_SESSIONS = 1000000 };
 
@@ -20,9 +22,25 @@ static bool load(struct conf_call *call, struct ssl_file *file, enum conf_kind k
     return conf_load(call, 1, file->path, kind, &file->data);
 }
 
+/* Served all the same: a site with a warning in the browser beats none. */
+static void warn_of_validity(struct conf_call *call, const struct ssl_file *file)
+{
+    int64_t begins, ends, now = clock_wall_ms() / 1000;
+    char date[32];
+
+    if (!tls_chain_validity(file->data, &begins, &ends) || (begins <= now && now < ends))
+        return;
+    http_date_print(begins > now ? begins : ends, date);
+    conf_warn(call, 1, "the certificate \"%.*s\" %s %s", (int)file->path.len, file->path.at,
+              begins > now ? "is not valid before" : "has expired on", date);
+}
+
 static bool set_certificate(struct conf_call *call, void *field)
 {
-    return load(call, field, CONF_CHAIN);
+    if (!load(call, field, CONF_CHAIN))
+        return false;
+    warn_of_validity(call, field);
+    return true;
 }
 
 static bool set_key(struct conf_call *call, void *field)

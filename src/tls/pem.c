@@ -141,16 +141,19 @@ bool tls_pair_fits(struct span chain_der, struct span key_der, char ret_reason[2
     return fits ? true : refuse("certificate and key do not belong together", ret_reason);
 }
 
-bool tls_chain_expires(struct span chain_der, int64_t *ret_second)
+bool tls_chain_validity(struct span chain_der, int64_t *ret_begins, int64_t *ret_ends)
 {
     struct cursor c = cursor_of(chain_der);
     X509 *leaf = tls_next_certificate(&c);
-    struct tm end;
-    bool known = leaf != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) == 1;
+    struct tm begin, end;
+    bool known = leaf != NULL && ASN1_TIME_to_tm(X509_get0_notBefore(leaf), &begin) == 1 &&
+                 ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) == 1;
 
     X509_free(leaf);
     ERR_clear_error();
-    if (known)
-        *ret_second = timegm(&end);
+    if (known) {
+        *ret_begins = timegm(&begin);
+        *ret_ends = timegm(&end);
+    }
     return known;
 }

@@ -14,7 +14,7 @@ bool tls_chain_of_pem(struct span pem, struct buf *ret_der, char ret_reason[256]
 bool tls_key_of_pem(struct span pem, struct buf *ret_der, char ret_reason[256]);
 /* The key belongs to the first certificate. */
 bool tls_pair_fits(struct span chain_der, struct span key_der, char ret_reason[256]);
-/* Seconds since 1970 at which the first certificate ends. */
-bool tls_chain_expires(struct span chain_der, int64_t *ret_second);
+/* From when and until when the first certificate is valid: seconds since 1970. */
+bool tls_chain_validity(struct span chain_der, int64_t *ret_begins, int64_t *ret_ends);
 
 #endif

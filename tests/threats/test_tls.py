@@ -1,6 +1,7 @@
 """TLS: what a client may do to a TLS listener. TLS-20 (ticket and cache) stands in tests/e2e/test_tls_settings.py, TLS-12,
 TLS-33, TLS-34 and TLS-35 in tests/unit/tls and tests/unit/base/test_table.c; rows of client certificates, early data and
 stapling wait for them."""
+import re
 import socket
 import ssl
 import struct
@@ -269,3 +270,17 @@ server {{ listen 127.0.0.1:0 ssl; ssl_certificate {certificate}; ssl_certificate
             c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert proxy.wait_access()[0].split('"')[2].split()[0] in ("400", "499")
     assert not origin.requests
+
+
+@pytest.mark.parametrize("row", ["TLS-40-expired-at-the-start"])
+def test_tls_an_expired_certificate_is_served_with_a_warning(room, start, row):
+    for command in (("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "old.key", "-out", "old.csr", "-subj", "/CN=a"),
+                    ("x509", "-req", "-in", "old.csr", "-signkey", "old.key", "-days", "-1", "-out", "old.pem")):
+        subprocess.run(["openssl", *command], cwd=room, check=True, capture_output=True)
+    proxy = start(f"server {{ listen 127.0.0.1:0 ssl; ssl_certificate {room}/old.pem; ssl_certificate_key {room}/old.key;"
+                  " return 200 served; }")
+    assert re.search(r'\[warn\] the certificate ".*/old.pem" has expired on \w+, .* GMT in ', proxy.stderr.text())
+    anything = ssl.create_default_context()
+    anything.check_hostname, anything.verify_mode = False, ssl.CERT_NONE
+    with proxy.connect(tls=anything, name="a") as c:
+        assert c.get("/").body == b"served"
