@@ -185,7 +185,7 @@ static bool joined(struct exchange *x, const struct fields *fields, struct span 
     for (unsigned i = 0; i < fields->count; i++) {
         const struct field *f = &fields->at[i];
 
-        if (f->id != id || (id == FIELD_OTHER && !span_same_caseless(f->name, name)))
+        if (f->id != id || (id == FIELD_OTHER && !field_name_same_word(f->name, name)))
             continue;
         if (found++ == 0)
             *ret = f->value;

@@ -74,7 +74,7 @@ static bool is_hyphen(char c)
     return c == '-' || c == '_';
 }
 
-static bool same_but_underscores(struct span a, struct span b)
+bool field_name_same_word(struct span a, struct span b)
 {
     if (a.len != b.len)
         return false;
@@ -96,8 +96,8 @@ bool field_name_is_plain(struct span name, bool underscores)
 bool field_name_is_disguise(struct span name)
 {
     return span_find(name, '_') < name.len &&
-           (same_but_underscores(name, names[FIELD_CONTENT_LENGTH]) ||
-            same_but_underscores(name, names[FIELD_TRANSFER_ENCODING]));
+           (field_name_same_word(name, names[FIELD_CONTENT_LENGTH]) ||
+            field_name_same_word(name, names[FIELD_TRANSFER_ENCODING]));
 }
 
 bool field_is_sensitive(enum field_id id)

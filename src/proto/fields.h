@@ -119,6 +119,8 @@ struct field *fields_add(struct fields *f, struct span name, struct span value,
                          enum field_origin origin);
 /* The first of its kind; NULL: none. */
 const struct field *fields_find(const struct fields *f, enum field_id id);
+/* The same but for the case of letters, and `-` is as good as `_`: how variables name fields. */
+bool field_name_same_word(struct span a, struct span b);
 const struct field *fields_find_name(const struct fields *f, struct span name);
 /* Copies all names and values into the arena: what they lay in may go. */
 void fields_keep(struct fields *f);

@@ -142,3 +142,20 @@ def test_a_session_is_resumed(two_names, authority):
     plain = socket.create_connection(two_names.address, timeout=5)
     with context.wrap_socket(plain, server_hostname="a.example", session=session) as s:
         assert s.session_reused
+
+
+def test_a_head_is_read_by_the_settings_of_the_server_that_the_hello_names(start, room, authority):
+    first, second = authority.leaf("a.example"), authority.leaf("b.example")
+    proxy = start(f"""http {{
+    server {{ listen 127.0.0.1:0 ssl; server_name a.example; ssl_certificate {first[0]}; ssl_certificate_key {first[1]};
+        return 200 a; }}
+    server {{ listen 127.0.0.1:0 ssl; server_name b.example; ssl_certificate {second[0]}; ssl_certificate_key {second[1]};
+        large_client_header_buffers 4 32k; underscores_in_headers on; return 200 $http_a_b; }}
+}}""", listeners=1)
+    head = "GET / HTTP/1.1\r\nHost: {name}\r\nA_B: kept\r\nX: " + "x" * 9000 + "\r\n\r\n"
+    for name, status in (("a.example", 494), ("b.example", 200)):
+        with proxy.connect(tls=authority.client(), name=name) as c:
+            c.send(head.format(name=name).encode())
+            r = c.response()
+            assert r.status in (status, 400 if status == 494 else status)
+            assert status != 200 or r.body == b"kept"
