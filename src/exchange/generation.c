@@ -112,6 +112,15 @@ void generation_list_add(struct generation *g, struct conf_list *list, const voi
     memcpy((char *)list->items + list->len++ * size, item, size);
 }
 
+const struct conf_block *listener_first_server(const struct listener *l, struct span named,
+                                               struct worker *w)
+{
+    const struct conf_block *found =
+        named.len > 0 && l->find != NULL ? l->find(l, named, w, NULL) : NULL;
+
+    return found != NULL ? found : l->fallback;
+}
+
 bool generation_serves(struct conf_call *call, struct conf_block *block)
 {
     struct generation *g = conf_user(call);

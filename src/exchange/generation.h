@@ -33,6 +33,11 @@ struct listener {
     uint8_t options_given; /* socket options were given at some place */
 };
 
+/* Whose settings a head is read by: of the server that a TLS client has named in its hello (empty:
+ * none), else of the default one. What the head says chooses anew. */
+const struct conf_block *listener_first_server(const struct listener *l, struct span named,
+                                               struct worker *w);
+
 /* `location @name`: reached by exchange_restart_named alone. */
 struct named_location {
     const struct conf_block *server;

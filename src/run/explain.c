@@ -263,8 +263,9 @@ static void begin(struct rehearsal *r, struct exchange *x)
     x->local_address = local_address(r);
     x->requests = 1;
     x->listener = l;
-    x->server = l->fallback;
-    exchange_enter(x, l->fallback);
+    x->server = listener_first_server(
+        l, r->question->way.secure ? r->question->host : (struct span){ NULL, 0 }, &r->worker);
+    exchange_enter(x, x->server);
     trace_say(x, DECIDED_LISTENER, NEXT, l->place, "%.*s", (int)l->text.len, l->text.at);
     trace_why(x, "%s%s", why_listener(r), l->ssl ? ", with TLS" : "");
     if (!serve_may_come(x->generation, l, &x->client_address)) {

@@ -45,19 +45,14 @@ static enum after refuse_for_memory(struct h1 *h)
     return AFTER_CLOSE;
 }
 
-/* Whose settings a head is read by: of the server that a TLS client has named in its hello, else of
- * the default one. What the head says chooses anew. */
 static const struct conf_block *first_server(const struct connection *c)
 {
     const struct listener *l = connection_listener(c);
-    const struct conf_block *named = NULL;
     struct conn_info info = { .encrypted = false };
 
-    if (c->encrypted && l->find != NULL && l->blocks.len > 1)
+    if (c->encrypted && l->blocks.len > 1)
         conn_info(&c->conn, &info);
-    if (info.server_name.len > 0)
-        named = l->find(l, info.server_name, c->acceptor->worker, NULL);
-    return named != NULL ? named : l->fallback;
+    return listener_first_server(l, info.server_name, c->acceptor->worker);
 }
 
 /* One request. AFTER_KEEP: another may follow. */
