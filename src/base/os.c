@@ -54,7 +54,7 @@ int os_temp_file(const char *folder)
     return fd;
 }
 
-static int write_whole(int fd, struct span bytes)
+int os_write_whole(int fd, struct span bytes)
 {
     while (bytes.len > 0) {
         ssize_t sent = write(fd, bytes.at, bytes.len);
@@ -67,16 +67,36 @@ static int write_whole(int fd, struct span bytes)
     return 0;
 }
 
-int os_sealed_memory(const char *name, struct span bytes)
+enum { SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+
+int os_memory_file(const char *name)
 {
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
+    return fd < 0 ? -errno : fd;
+}
+
+int os_memory_seal(int fd)
+{
+    return fcntl(fd, F_ADD_SEALS, SEALS) < 0 ? -errno : 0;
+}
+
+bool os_memory_is_sealed(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    return seals >= 0 && (seals & SEALS) == SEALS;
+}
+
+int os_sealed_memory(const char *name, struct span bytes)
+{
+    int fd = os_memory_file(name);
+
     if (fd < 0)
-        return -errno;
-    int failed = write_whole(fd, bytes);
-    if (failed == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-        failed = -errno;
+        return fd;
+    int failed = os_write_whole(fd, bytes);
+    if (failed == 0)
+        failed = os_memory_seal(fd);
     if (failed == 0)
         return fd;
     close(fd);

@@ -19,6 +19,12 @@ int os_open_strictly(int root, const char *path, int flags, mode_t mode);
 int os_open_in(int root, const char *path, int flags);
 /* A file of `folder` without a name, mode 0600: gone when closed. */
 int os_temp_file(const char *folder);
+/* An empty memory file; sealed, it can never change again. 0 or -errno. */
+int os_memory_file(const char *name);
+int os_memory_seal(int fd);
+bool os_memory_is_sealed(int fd);
+/* All of it is written. 0 or -errno. */
+int os_write_whole(int fd, struct span bytes);
 /* A memory file that holds `bytes` and can never change again. */
 int os_sealed_memory(const char *name, struct span bytes);
 /* All of a file of at most `max` bytes (-EFBIG), as heap memory that the caller frees. A pipe is

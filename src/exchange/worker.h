@@ -16,6 +16,7 @@ struct worker {
     const struct errlog *log;      /* of the process */
     struct generation *generation; /* the newest: what new exchanges begin with */
     struct hash_key hash_key;
+    unsigned char secret[32];          /* all workers of the service know it, and nobody else */
     struct pattern_room *pattern_room; /* made by the first match; owned */
     struct exchange *idle_exchanges;   /* pooled; owned */
     struct upstream_pools *pools;      /* fetch/upstream: connections and peer state; owned */

@@ -378,13 +378,16 @@ static struct log_failure failure_of(const struct access_log *log, int error)
     return (struct log_failure){ log->to.path, log->place, error };
 }
 
-/* Opens what lines will be written to; rights are not yet dropped. */
+/* Opens what lines will be written to. */
 static void start(struct worker *w, struct generation *g, void *settings)
 {
     const struct conf_list *lists = g->logs.access.items;
 
     (void)settings;
-    for (uint32_t i = 0; i < g->logs.access.len && w->sinks != NULL; i++) { /* NULL: a rehearsal */
+    if (w->sinks == NULL)
+        return; /* a rehearsal */
+    sinks_unbuffer(w);
+    for (uint32_t i = 0; i < g->logs.access.len; i++) {
         struct access_log *logs = lists[i].items;
 
         for (uint32_t j = 0; j < lists[i].len; j++) {
@@ -400,39 +403,31 @@ static void start(struct worker *w, struct generation *g, void *settings)
     }
 }
 
-/* What is no file needs no trial. */
-static int try_open(const struct access_log *log)
+static void stop(struct worker *w, struct generation *g, void *settings)
 {
-    struct log_file file;
-    char path[LONGEST_PATH];
+    const struct conf_list *lists = g->logs.access.items;
 
-    if (has_variables(log) || log->to.syslog != NULL)
-        return 0;
-    if (!span_to_cstr(log->to.path, sizeof(path), path))
-        return -ENAMETOOLONG;
-    int failed = log_file_open(path, &file);
-    if (failed == 0)
-        log_file_close(&file);
-    return failed;
+    (void)w, (void)settings;
+    for (uint32_t i = 0; i < g->logs.access.len; i++) {
+        struct access_log *logs = lists[i].items;
+
+        for (uint32_t j = 0; j < lists[i].len; j++)
+            sink_unref(&logs[j].sink);
+    }
 }
 
-bool access_logs_try(const struct generation *g, struct log_failure *ret)
+void access_logs_each(const struct generation *g, void (*fn)(void *arg, struct placed_path file),
+                      void *arg)
 {
     const struct conf_list *lists = g->logs.access.items;
 
     for (uint32_t i = 0; i < g->logs.access.len; i++) {
         const struct access_log *logs = lists[i].items;
 
-        for (uint32_t j = 0; j < lists[i].len; j++) {
-            int failed = try_open(&logs[j]);
-
-            if (failed < 0) {
-                *ret = failure_of(&logs[j], -failed);
-                return false;
-            }
-        }
+        for (uint32_t j = 0; j < lists[i].len; j++)
+            if (!has_variables(&logs[j]) && logs[j].to.syslog == NULL)
+                fn(arg, (struct placed_path){ logs[j].to.path, logs[j].place });
     }
-    return true;
 }
 
 /* --- writing -------------------------------------------------------------------------------- */
@@ -551,6 +546,8 @@ static void draft_line(struct exchange *x, const struct access_log *log, struct 
         return;
     if (!head.conditional && !is_wanted(x, log))
         return;
+    if (head.sink != NULL)
+        sink_ref(head.sink); /* until the draft is written */
     draft_add(w, &head, sizeof(head));
     if (head.conditional)
         draft_add_template(w, x, &log->condition, print_plain, SIZE_MAX);
@@ -600,10 +597,11 @@ static void write_drafts(struct exchange *last, struct span draft)
         struct log_sink *sink = take_sink(&draft, &head, last);
         struct buf *out = sink != NULL ? sink_buffer(sink) : &unwanted;
         draft_take_text(&draft, last, printers[head.escape], out);
-        if (sink == NULL)
-            continue;
-        buf_add_byte(out, '\n');
-        sink_line(sink);
+        if (sink != NULL) {
+            buf_add_byte(out, '\n');
+            sink_line(sink);
+        }
+        sink_unref(&head.sink);
     }
 }
 
@@ -617,4 +615,5 @@ const struct module access_log_module = {
     .check = check,
     .init = init,
     .start = start,
+    .stop = stop,
 };

@@ -3,13 +3,14 @@
  *     line: FILE, level --\
  *     line: FILE, level --+--> error_file: descriptor or syslog, what was lost
  *
- * Lines lie in the generation arena, files live as long as the process. */
+ * Lines lie in the generation arena; a file lives as long as a line names it. */
 #include "log/error_log.h"
 
 #include "base/clock.h"
 #include "exchange/worker.h"
 #include "log/syslog.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { SAY_AFTER_MS = 1000 };
@@ -29,6 +30,7 @@ struct error_file {
     struct errlog_file file;
     struct error_file *next;
     struct error_logs *all;
+    uint32_t users;       /* lines of generations, and of the process */
     struct syslog syslog; /* a copy: outlives generations */
     char path[];
 };
@@ -111,14 +113,6 @@ static bool init(struct generation *g, struct conf *conf, void *settings)
     return true;
 }
 
-const struct module error_log_module = {
-    .name = "error_log",
-    .directives = directives,
-    .settings_size = sizeof(struct error_log_settings),
-    .check = check,
-    .init = init,
-};
-
 /* --- files ---------------------------------------------------------------------------------- */
 
 /* The record keeps its own time, as with NGINX. */
@@ -167,38 +161,59 @@ static int open_syslog(struct error_file *f, const struct syslog *to)
     return fd < 0 ? fd : 0;
 }
 
-static int file_open(struct error_logs *logs, const struct error_line *line,
-                     struct errlog_file **ret)
+static int file_get(struct error_logs *logs, const struct error_line *line,
+                    struct errlog_file **ret)
 {
     struct error_file *f = logs->files;
 
     while (f != NULL && !span_is(line->path, f->path))
         f = f->next;
-    if (f != NULL) {
-        *ret = &f->file;
-        return 0;
+    if (f == NULL) {
+        f = calloc(1, sizeof(*f) + line->path.len + 1);
+        if (f == NULL)
+            abort();
+        f->all = logs;
+        f->file.on_missing = on_missing;
+        memcpy(f->path, line->path.at, line->path.len);
+        int failed = line->syslog != NULL ? open_syslog(f, line->syslog)
+                                          : log_file_get(logs->opener, f->path, &f->file.to);
+        if (failed < 0) {
+            free(f);
+            return failed;
+        }
+        f->next = logs->files;
+        logs->files = f;
     }
-    f = calloc(1, sizeof(*f) + line->path.len + 1);
-    if (f == NULL)
-        abort();
-    f->all = logs;
-    f->file.on_missing = on_missing;
-    memcpy(f->path, line->path.at, line->path.len);
-    int failed =
-        line->syslog != NULL ? open_syslog(f, line->syslog) : log_file_open(f->path, &f->file.to);
-    if (failed < 0) {
-        free(f);
-        return failed;
-    }
-    f->next = logs->files;
-    logs->files = f;
+    f->users++;
     *ret = &f->file;
     return 0;
 }
 
+static void file_free(struct error_file *f)
+{
+    errlog_settle(&f->file);
+    log_file_close(&f->file.to);
+    free(f);
+}
+
+static void file_put(struct errlog_file **file)
+{
+    struct error_file *f = *file != NULL ? CONTAINER(*file, struct error_file, file) : NULL;
+    struct error_file **at;
+
+    *file = NULL;
+    if (f == NULL || --f->users > 0)
+        return;
+    at = &f->all->files;
+    while (*at != f)
+        at = &(*at)->next;
+    *at = f->next;
+    file_free(f);
+}
+
 static bool open_line(struct error_logs *logs, struct error_line *line, struct log_failure *ret)
 {
-    int failed = line->log.file != NULL ? 0 : file_open(logs, line, &line->log.file);
+    int failed = line->log.file != NULL ? 0 : file_get(logs, line, &line->log.file);
 
     if (failed < 0)
         *ret = (struct log_failure){ line->path, line->place, -failed };
@@ -227,30 +242,83 @@ struct span error_logs_standard(const struct generation *g, struct span instead)
                                    : lines[0].path;
 }
 
+bool error_logs_line(const struct generation *g, struct span instead, unsigned i,
+                     struct error_log_line *ret)
+{
+    const struct conf_list *list = lines_of(g, g->top);
+    const struct error_line *line = (const struct error_line *)list->items + i;
+
+    if (i >= list->len)
+        return false;
+    *ret = (struct error_log_line){
+        .path = line->path, .syslog = line->syslog, .level = line->log.level, .place = line->place
+    };
+    if (line->place.line == 0)
+        ret->path = error_logs_standard(g, instead);
+    return true;
+}
+
+void error_logs_each(const struct generation *g, void (*fn)(void *arg, struct placed_path file),
+                     void *arg)
+{
+    const struct conf_list *lists = g->logs.errors.items;
+
+    for (uint32_t i = 0; i < g->logs.errors.len; i++) {
+        const struct error_line *lines = lists[i].items;
+
+        for (uint32_t j = 0; j < lists[i].len; j++)
+            if (lines[j].place.line > 0 && lines[j].syslog == NULL)
+                fn(arg, (struct placed_path){ lines[j].path, lines[j].place });
+    }
+}
+
+static void free_main(struct errlog **main)
+{
+    struct errlog *m = *main;
+
+    for (; m != NULL; m = (struct errlog *)(uintptr_t)m->next)
+        file_put(&m->file);
+    free(*main);
+    *main = NULL;
+}
+
+bool error_logs_open_main(struct error_logs *logs, const struct error_log_line *lines,
+                          unsigned count, struct log_failure *ret)
+{
+    struct errlog *made = calloc(count, sizeof(*made)), *before = logs->main;
+    bool good = true;
+
+    if (made == NULL)
+        abort();
+    for (unsigned i = 0; i < count; i++) {
+        struct error_line line = { .path = lines[i].path,
+                                   .syslog = lines[i].syslog,
+                                   .place = lines[i].place };
+
+        good = open_line(logs, &line, ret) && good;
+        made[i] = (struct errlog){ .file = line.log.file,
+                                   .level = lines[i].level,
+                                   .next = i + 1 < count ? &made[i + 1] : NULL };
+    }
+    logs->main = made;
+    free_main(&before);
+    return good;
+}
+
 /* A copy of the lines of the process: what logs at the very end has no generation any more. */
 static bool open_main(struct error_logs *logs, const struct generation *g, struct span instead,
                       struct log_failure *ret)
 {
-    const struct conf_list *list = lines_of(g, g->top);
-    const struct error_line *lines = list->items;
-    struct errlog *made = calloc(list->len, sizeof(*made));
+    unsigned count = lines_of(g, g->top)->len;
+    struct error_log_line *lines = calloc(count, sizeof(*lines));
 
-    if (made == NULL)
+    if (lines == NULL)
         abort();
-    free(logs->main);
-    logs->main = made;
-    for (uint32_t i = 0; i < list->len; i++) {
-        struct error_line line = lines[i];
-
-        if (line.place.line == 0)
-            line.path = error_logs_standard(g, instead);
-        if (!open_line(logs, &line, ret))
-            return false;
-        made[i] = (struct errlog){ .file = line.log.file,
-                                   .level = line.log.level,
-                                   .next = i + 1 < list->len ? &made[i + 1] : NULL };
-    }
-    return true;
+    for (unsigned i = 0; i < count; i++)
+        error_logs_line(g, instead, i, &lines[i]);
+    bool good = error_logs_open_main(logs, lines, count, ret);
+    free(lines);
+    return good;
 }
 
 bool error_logs_open(struct error_logs *logs, struct generation *g, struct span instead,
@@ -269,8 +337,10 @@ bool error_logs_open(struct error_logs *logs, struct generation *g, struct span 
 static void reopen(struct error_logs *logs, struct error_file *f)
 {
     struct log_file anew;
-    int failed = log_file_open(f->path, &anew);
+    int failed = log_file_get(logs->opener, f->path, &anew);
 
+    if (failed == -ENODATA)
+        return;
     if (failed < 0) {
         errlog_write(logs->main, LEVEL_EMERG, 0, -failed, "open() \"%s\" failed", f->path);
         return;
@@ -288,14 +358,35 @@ void error_logs_reopen(struct error_logs *logs)
 
 void error_logs_close(struct error_logs *logs)
 {
+    free_main(&logs->main);
     while (logs->files != NULL) {
         struct error_file *dead = logs->files;
 
         logs->files = dead->next;
-        errlog_settle(&dead->file);
-        log_file_close(&dead->file.to);
-        free(dead);
+        file_free(dead);
     }
-    free(logs->main);
-    logs->main = NULL;
 }
+
+/* --- the module ----------------------------------------------------------------------------- */
+
+static void stop(struct worker *w, struct generation *g, void *settings)
+{
+    const struct conf_list *lists = g->logs.errors.items;
+
+    (void)w, (void)settings;
+    for (uint32_t i = 0; i < g->logs.errors.len; i++) {
+        struct error_line *lines = lists[i].items;
+
+        for (uint32_t j = 0; j < lists[i].len; j++)
+            file_put(&lines[j].log.file);
+    }
+}
+
+const struct module error_log_module = {
+    .name = "error_log",
+    .directives = directives,
+    .settings_size = sizeof(struct error_log_settings),
+    .check = check,
+    .init = init,
+    .stop = stop,
+};

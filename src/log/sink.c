@@ -40,6 +40,7 @@ struct log_sink {
         int gzip;
     } options;
     struct syslog *syslog; /* owned; NULL: a file */
+    uint32_t users;        /* lines of generations, drafts of tunnels */
     uint32_t path_length;
     char path[];
 };
@@ -213,7 +214,8 @@ static struct log_sink *find(struct log_sink *list, struct span path)
     return list;
 }
 
-static int open_target(const struct sink_spec *spec, const char *path, struct log_file *ret)
+static int open_target(struct log_opener *opener, const struct sink_spec *spec, const char *path,
+                       struct log_file *ret)
 {
     char folder[LONGEST_FOLDER];
     int fd;
@@ -224,7 +226,7 @@ static int open_target(const struct sink_spec *spec, const char *path, struct lo
         return fd < 0 ? fd : 0;
     }
     if (spec->fixed == 0)
-        return log_file_open(path, ret);
+        return log_file_get(opener, path, ret);
     if (!span_to_cstr(span_first(spec->path, spec->fixed), sizeof(folder), folder))
         return -ENAMETOOLONG;
     return log_file_open_beneath(folder, path + spec->fixed, ret);
@@ -238,7 +240,7 @@ static struct log_sink *sink_new(struct worker *w, const struct sink_spec *spec,
         abort();
     memcpy(s->path, spec->path.at, spec->path.len);
     s->path_length = (uint32_t)spec->path.len;
-    int failed = open_target(spec, s->path, &s->to);
+    int failed = open_target(w->sinks->opener, spec, s->path, &s->to);
     if (failed < 0) {
         *ret_error = failed;
         free(s);
@@ -268,12 +270,46 @@ struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *
         s->next = w->sinks->first;
         w->sinks->first = s;
     }
+    s->users++;
     if (spec->buffer > 0) {
         w->sinks->budget.max += 4 * (spec->buffer - s->options.buffer); /* two, growing by halves */
         s->options = (struct sink_options){ spec->buffer, spec->flush, spec->gzip };
         s->lines.max = s->ready.max = MOST_WAITING + spec->buffer;
     }
     return s;
+}
+
+void sinks_unbuffer(struct worker *w)
+{
+    for (struct log_sink *s = w->sinks->first; s != NULL; s = s->next) {
+        flush(s);
+        w->sinks->budget.max -= 4 * s->options.buffer;
+        s->options = (struct sink_options){ .buffer = 0 };
+        s->lines.max = s->lines.len > MOST_WAITING ? s->lines.len : MOST_WAITING;
+        s->ready.max = s->ready.len > MOST_WAITING ? s->ready.len : MOST_WAITING;
+    }
+}
+
+struct log_sink *sink_ref(struct log_sink *s)
+{
+    s->users++;
+    return s;
+}
+
+void sink_unref(struct log_sink **ref)
+{
+    struct log_sink *s = *ref, **at;
+
+    *ref = NULL;
+    if (s == NULL || --s->users > 0)
+        return;
+    flush(s);
+    at = &s->all->first;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    s->all->budget.max -= 4 * s->options.buffer;
+    sink_free(s);
 }
 
 struct log_sink *sink_pass(struct worker *w, struct span path, size_t fixed)
@@ -307,8 +343,10 @@ struct log_sink *sink_pass(struct worker *w, struct span path, size_t fixed)
 static void reopen(struct log_sink *s)
 {
     struct log_file anew;
-    int failed = log_file_open(s->path, &anew);
+    int failed = log_file_get(s->all->opener, s->path, &anew);
 
+    if (failed == -ENODATA)
+        return;
     if (failed < 0) {
         errlog_write(s->all->worker->log, LEVEL_EMERG, 0, -failed, "open() \"%s\" failed", s->path);
         return;

@@ -18,6 +18,7 @@ struct log_sinks {
     struct budget budget; /* of all that waits: its own, so that a peer who spends the worker's
                              costs no line */
     struct worker *worker;
+    struct log_opener *opener; /* NULL: files are opened here */
     struct log_failure failed; /* the last one */
     uint64_t complained;       /* ms: about a path with variables */
 };
@@ -33,8 +34,12 @@ struct sink_spec {
 };
 
 void sinks_start(struct worker *w);
-/* Opens (or finds) it; appends. NULL: `-errno` in ret_error. */
+/* Opens (or finds) it, and counts a user; appends. NULL: `-errno` in ret_error. */
 struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *ret_error);
+/* What waits in buffers leaves; whoever opens them from now on says anew how they are buffered. */
+void sinks_unbuffer(struct worker *w);
+struct log_sink *sink_ref(struct log_sink *s);
+void sink_unref(struct log_sink **s); /* the last: what waits is written, and it is closed */
 /* For lines of this turn alone; then it is gone. Below the first `fixed` bytes of the path. NULL:
  * the failure was said. */
 struct log_sink *sink_pass(struct worker *w, struct span path, size_t fixed);
@@ -42,7 +47,7 @@ struct log_sink *sink_pass(struct worker *w, struct span path, size_t fixed);
 struct buf *sink_buffer(struct log_sink *s);
 void sink_line(struct log_sink *s);
 void sinks_flush(struct worker *w); /* buffers, too */
-/* Writes what waits and opens each file anew; one that fails stays as it is, and is said. */
+/* Writes what waits and has each file opened anew; one that fails stays as it is, and is said. */
 void sinks_reopen(struct worker *w);
 void sinks_note_failure(struct worker *w, struct log_failure failure);
 /* A log that could not be opened; NULL: all could. */

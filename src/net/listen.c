@@ -59,3 +59,27 @@ int listen_address(int fd, struct address *ret)
     *ret = found;
     return 0;
 }
+
+int listen_beside(int first, const struct listen_options *o)
+{
+    struct listen_options options = *o;
+    struct address bound;
+    int failed = listen_address(first, &bound);
+
+    if (failed < 0)
+        return failed;
+    if (!set_int(first, SOL_SOCKET, SO_REUSEPORT, 1))
+        return -errno;
+    options.flags |= LISTEN_REUSEPORT;
+    return listen_open(&bound, &options);
+}
+
+int listen_change(int fd, const struct listen_options *o)
+{
+    if (!set_int(fd, IPPROTO_TCP, TCP_NODELAY, (o->flags & LISTEN_NODELAY) != 0) ||
+        (o->rcvbuf > 0 && !set_int(fd, SOL_SOCKET, SO_RCVBUF, o->rcvbuf)) ||
+        (o->sndbuf > 0 && !set_int(fd, SOL_SOCKET, SO_SNDBUF, o->sndbuf)) ||
+        listen(fd, o->backlog) < 0)
+        return -errno;
+    return 0;
+}

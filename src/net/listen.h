@@ -5,8 +5,8 @@
 
 enum {
     LISTEN_IPV6ONLY = 1,
-    LISTEN_REUSEPORT = 2,
-    LISTEN_NODELAY = 4 /* TCP_NODELAY: accepted sockets inherit it */
+    LISTEN_REUSEPORT = 2, /* see listen_beside */
+    LISTEN_NODELAY = 4    /* TCP_NODELAY: accepted sockets inherit it */
 };
 
 struct listen_options {
@@ -18,6 +18,12 @@ struct listen_options {
 /* Makes, binds and listens: a non-blocking, close-on-exec socket; SO_REUSEADDR is set. Descriptor
  * or -errno. */
 int listen_open(const struct address *a, const struct listen_options *o);
+/* A further socket of the same address, beside one that listens already: connections are spread
+ * over them (SO_REUSEPORT, which the first one gets now: it was bound as the only one of its
+ * address). */
+int listen_beside(int first, const struct listen_options *o);
+/* Gives a listening socket other options. 0 or -errno. */
+int listen_change(int fd, const struct listen_options *o);
 /* Where it is really bound: asks for port 0 are answered by the kernel. 0 or -errno. */
 int listen_address(int fd, struct address *ret);
 

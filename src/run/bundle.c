@@ -3,7 +3,10 @@
 #include "run/bundle.h"
 
 #include "base/os.h"
+#include "log/error_log.h"
 #include "run/generation_build.h"
+#include "run/manifest.h"
+#include "run/privileges.h"
 #include "tls/pem.h"
 
 #include <errno.h>
@@ -24,7 +27,7 @@ struct piece { /* of the map */
 struct bundle_head {
     char magic[8];
     uint64_t count;
-    struct piece file, text, prefix, globals;
+    struct piece manifest, file, text, prefix, globals, error_log;
     uint64_t has_text;
 };
 
@@ -190,13 +193,32 @@ static struct piece put(struct buf *out, struct span bytes)
     return piece;
 }
 
-static int write_bundle(const struct bundle_request *r, const struct disk_source *d)
+static void put_entries(const struct disk_source *d, struct bundle_entry *entries, struct buf *out)
+{
+    for (const struct noted *n = d->first; n != NULL; n = n->next, entries++) {
+        entries->kind = n->kind;
+        entries->result = n->result;
+        entries->name = put(out, n->name);
+        entries->data = put(out, n->data);
+    }
+}
+
+static struct piece put_manifest(const struct generation *g, struct span error_log, struct buf *out)
+{
+    size_t before = out->len;
+
+    manifest_write(g, error_log, out);
+    return (struct piece){ before, out->len - before };
+}
+
+static int write_bundle(const struct bundle_request *r, const struct disk_source *d,
+                        const struct generation *g, int fd)
 {
     size_t entries_size = d->count * sizeof(struct bundle_entry);
     struct bundle_entry *entries = calloc(d->count + 1, sizeof(*entries));
     struct bundle_head head = { .count = d->count, .has_text = r->text.at != NULL };
     struct buf out;
-    size_t i = 0;
+    int failed = -EFBIG;
 
     if (entries == NULL)
         return -ENOMEM;
@@ -204,48 +226,68 @@ static int write_bundle(const struct bundle_request *r, const struct disk_source
     buf_init(&out, LARGEST_BUNDLE, NULL);
     buf_reserve(&out, sizeof(head) + entries_size);
     out.len = sizeof(head) + entries_size;
+    head.manifest = put_manifest(g, r->error_log, &out);
     head.file = put(&out, r->file);
     head.text = put(&out, r->text);
     head.prefix = put(&out, r->prefix);
     head.globals = put(&out, r->globals);
-    for (const struct noted *n = d->first; n != NULL; n = n->next, i++) {
-        entries[i].kind = n->kind;
-        entries[i].result = n->result;
-        entries[i].name = put(&out, n->name);
-        entries[i].data = put(&out, n->data);
-    }
-    int fd = -EFBIG;
+    head.error_log = put(&out, r->error_log);
+    put_entries(d, entries, &out);
     if (buf_ok(&out)) {
         memcpy(out.data, &head, sizeof(head));
         if (entries_size > 0)
             memcpy(out.data + sizeof(head), entries, entries_size);
-        fd = os_sealed_memory("bifrons-bundle", buf_view(&out));
+        failed = os_write_whole(fd, buf_view(&out));
+        failed = failed == 0 ? os_memory_seal(fd) : failed;
         explicit_bzero(out.data, out.room);
     }
     buf_done(&out);
     free(entries);
-    return fd;
+    return failed;
 }
 
-int bundle_build(const struct bundle_request *request, struct buf *messages)
+static bool make_folders(const struct bundle_request *request, const struct generation *g,
+                         struct buf *messages)
+{
+    struct folder_request folders = { .prefix = request->prefix,
+                                      .error_log = error_logs_standard(g, request->error_log),
+                                      .pid = request->folders == FOLDERS_AND_PID };
+
+    return request->folders == FOLDERS_LEFT || privileges_make_folders(g, &folders, messages);
+}
+
+bool bundle_build_to(const struct bundle_request *request, int fd, struct buf *messages)
 {
     struct disk_source d = { .source = { disk_load, disk_glob } };
     struct generation *g = NULL;
-    int fd = -1;
 
     d.last = &d.first;
     struct conf *conf = generation_make(request, &d.source, &g);
     generation_messages(conf, messages);
-    if (conf_is_good(conf)) {
-        fd = write_bundle(request, &d);
-        if (fd < 0)
-            buf_addf(messages, "bifrons: [emerg] the bundle could not be made: %s\n",
-                     strerrordesc_np(-fd));
-    }
+    bool good = conf_is_good(conf) && make_folders(request, g, messages);
+    int failed = good ? write_bundle(request, &d, g, fd) : 0;
+    if (failed < 0)
+        buf_addf(messages, "bifrons: [emerg] the bundle could not be made: %s\n",
+                 strerrordesc_np(-failed));
     generation_unref(&g);
     conf_free(&conf);
     forget_noted(&d);
-    return fd < 0 ? -1 : fd;
+    return good && failed == 0;
+}
+
+int bundle_build(const struct bundle_request *request, struct buf *messages)
+{
+    int fd = os_memory_file("bifrons-bundle");
+
+    if (fd < 0) {
+        buf_addf(messages, "bifrons: [emerg] memfd_create() failed (%d: %s)\n", -fd,
+                 strerrordesc_np(-fd));
+        return -1;
+    }
+    if (bundle_build_to(request, fd, messages))
+        return fd;
+    close(fd);
+    return -1;
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
@@ -319,10 +361,24 @@ int bundle_open(struct bundle_source *s, int fd)
     }
     s->request = (struct bundle_request){ .file = piece_of(s->map, head->file),
                                           .prefix = piece_of(s->map, head->prefix),
-                                          .globals = piece_of(s->map, head->globals) };
+                                          .globals = piece_of(s->map, head->globals),
+                                          .error_log = piece_of(s->map, head->error_log) };
     if (head->has_text)
         s->request.text = piece_of(s->map, head->text);
     return 0;
+}
+
+struct manifest *bundle_manifest(int fd)
+{
+    struct bundle_source b;
+    struct manifest *m;
+
+    if (!os_memory_is_sealed(fd) || bundle_open(&b, fd) < 0)
+        return NULL;
+    const struct bundle_head *head = (const struct bundle_head *)(const void *)b.map.at;
+    m = manifest_read(piece_of(b.map, head->manifest));
+    bundle_close(&b);
+    return m;
 }
 
 void bundle_close(struct bundle_source *s)

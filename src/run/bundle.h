@@ -3,21 +3,34 @@
 
 #include "conf/build.h"
 
+struct manifest;
+
 /* The bundle: the configuration and every file that it names, in one sealed memory file. Workers
  * build their settings from it alone; start, reload and respawn are one path.
  *
- *     head | entries: kind, result, name, data | names and data
- */
+ *     head | manifest | entries: kind, result, name, data | names and data
+ *
+ * The manifest is what the master reads of it. */
 struct bundle_request {
-    struct span file;    /* the main configuration file, absolute */
-    struct span text;    /* if at is not NULL: the configuration itself */
-    struct span prefix;  /* ends with `/` */
-    struct span globals; /* of -g */
+    struct span file;      /* the main configuration file, absolute */
+    struct span text;      /* if at is not NULL: the configuration itself */
+    struct span prefix;    /* ends with `/` */
+    struct span globals;   /* of -g */
+    struct span error_log; /* of -e; empty: not given */
+    enum bundle_folders {
+        FOLDERS_LEFT,   /* none is made */
+        FOLDERS_MADE,   /* those for logs and temporary files */
+        FOLDERS_AND_PID /* that of the pid file, too */
+    } folders;
 };
 
 /* Reads and checks everything. A descriptor of the sealed memory file, or -1; messages are appended
  * to `messages` (errors and warnings, each as conf_print_message makes it). */
 int bundle_build(const struct bundle_request *request, struct buf *messages);
+/* The same into an empty memory file, which is sealed. False: messages say why. */
+bool bundle_build_to(const struct bundle_request *request, int fd, struct buf *messages);
+/* A copy of its manifest; NULL: it is no sealed bundle. */
+struct manifest *bundle_manifest(int fd);
 
 /* The bundle as a source, mapped read-only. `s` must stay where it is until bundle_close. 0 or
  * -errno. */

@@ -2,6 +2,7 @@
 #include "run/cli.h"
 
 #include "run/explain.h"
+#include "run/role.h"
 #include "run/service.h"
 
 #include <openssl/crypto.h>
@@ -48,7 +49,10 @@ static int perform(const struct options *o)
 int cli_main(int argc, char **argv)
 {
     struct arena arena;
+    int role_code;
 
+    if (role_run(argc, argv, &role_code))
+        return role_code;
     if (explain_knows(argc, argv))
         return explain_main(argc, argv);
     arena_init(&arena, 16 * 1024, NULL);

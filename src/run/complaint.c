@@ -9,7 +9,7 @@
 
 enum { LONGEST_TEXT = 2048 };
 
-static void show_line(struct span file, struct place place, struct buf *messages)
+static void show_line(struct span file, struct manifest_place place, struct buf *messages)
 {
     char path[1024];
     char *text = NULL;
@@ -36,22 +36,41 @@ static void add_text(struct buf *messages, const char *format, va_list args)
     messages->len += len < 0 ? 0 : len < LONGEST_TEXT ? (size_t)len : LONGEST_TEXT - 1;
 }
 
-bool complain_at(const struct generation *g, struct place place, struct buf *messages,
-                 const char *format, ...)
+static bool complain(struct span file, struct manifest_place place, struct buf *messages,
+                     const char *format, va_list args)
 {
-    struct span file = place_file(g, place);
-    va_list args;
-
     buf_adds(messages, "bifrons: [emerg] ");
-    va_start(args, format);
     add_text(messages, format, args);
-    va_end(args);
     if (place.line > 0) {
         buf_addf(messages, " in %.*s:%u\n", (int)file.len, file.at, place.line);
         show_line(file, place, messages);
     } else {
         buf_add_byte(messages, '\n');
     }
+    return false;
+}
+
+bool complain_at(const struct generation *g, struct place place, struct buf *messages,
+                 const char *format, ...)
+{
+    struct manifest_place at = { place.file, place.line, place.column };
+    va_list args;
+
+    va_start(args, format);
+    complain(place_file(g, place), at, messages, format, args);
+    va_end(args);
+    return false;
+}
+
+bool complain_in(const struct manifest *m, struct manifest_place place, struct buf *messages,
+                 const char *format, ...)
+{
+    const char *file = place.file < m->head.files ? m->files[place.file].name : "";
+    va_list args;
+
+    va_start(args, format);
+    complain(span_of(file), place, messages, format, args);
+    va_end(args);
     return false;
 }
 

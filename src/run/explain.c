@@ -391,10 +391,11 @@ int explain_main(int argc, char **argv)
     if (question_read(argc, argv, &arena, &question)) {
         struct rehearsal *r = calloc(1, sizeof(*r));
         struct bundle_request request = paths_of(&question.options);
-        struct generation *g = build(&request);
 
         if (r == NULL)
             abort();
+        request.folders = FOLDERS_LEFT;
+        struct generation *g = build(&request);
         r->question = &question;
         r->folder = folder_of(request.file);
         code = g != NULL ? perform(r, g) : 1;

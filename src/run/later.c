@@ -5,9 +5,8 @@
 
 const char *const later_directives[] = {
     /* the process */
-    "debug_connection", "debug_points", "env", "master_process", "memory_limit", "sandbox",
-    "ssl_engine", "thread_pool", "worker_aio_requests", "worker_cpu_affinity", "worker_priority",
-    "worker_shutdown_timeout", "working_directory",
+    "debug_connection", "debug_points", "env", "memory_limit", "sandbox", "ssl_engine",
+    "thread_pool", "worker_aio_requests", "working_directory",
     /* requests */
     "aio", "auth_basic", "auth_basic_user_file", "auth_delay", "auth_jwt", "auth_request",
     "auth_request_set", "charset", "charset_map", "charset_types", "chunked_transfer_encoding",

@@ -10,6 +10,20 @@ struct main_settings {
         struct place place;
     } user;
     struct placed_path pid;
+    struct main_workers {
+        uint32_t count;
+    } workers;
+    struct main_priority {
+        int32_t nice;
+    } priority;
+    struct main_cpus {          /* worker_cpu_affinity */
+        struct conf_list masks; /* of cpu_set_t, as written */
+        struct place place;
+        bool automatic; /* one CPU for each worker, of those of the mask */
+    } affinity;
+    struct conf_list cpus;     /* of cpu_set_t: of the workers in turn, the last one for the rest */
+    uint64_t shutdown_timeout; /* ms; 0: none */
+    bool master_process, background;
     uint64_t worker_connections; /* 0: as many as the descriptor limit allows */
     uint64_t rlimit_nofile;      /* 0: as it is */
 };

@@ -54,7 +54,10 @@ static struct span default_prefix(struct arena *arena)
 static struct bundle_request as_given(const struct options *o)
 {
     struct span folder = current_folder(o->arena);
-    struct bundle_request r = { .text = o->text, .globals = o->globals };
+    struct bundle_request r = { .text = o->text,
+                                .globals = o->globals,
+                                .error_log = o->error_log,
+                                .folders = o->quick ? FOLDERS_MADE : FOLDERS_AND_PID };
 
     r.prefix = o->prefix.len > 0 ? with_slash(o->arena, absolute(o->arena, o->prefix, folder))
                                  : default_prefix(o->arena);

@@ -1,4 +1,4 @@
-/* The pid file and the process that removes it. */
+/* The pid file, and the process that may have to remove it. */
 #include "run/pidfile.h"
 
 #include <errno.h>
@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LONGEST_PATH = 1024 };
-
 static bool write_number(const char *path)
 {
     char text[32];
@@ -21,7 +19,9 @@ static bool write_number(const char *path)
         return false;
     int len = snprintf(text, sizeof(text), "%d\n", getpid());
     bool good = write(fd, text, (size_t)len) == len;
+    int error = errno;
     close(fd);
+    errno = error;
     return good;
 }
 
@@ -60,14 +60,20 @@ static void keep(const char *path, pid_t owner, int leash)
 
 int pidfile_write(struct span path, struct pidfile *ret)
 {
-    char name[LONGEST_PATH];
-    pid_t owner = getpid();
+    *ret = (struct pidfile){ .leash = -1, .owner = getpid() };
+    if (!span_to_cstr(path, sizeof(ret->path), ret->path))
+        return -ENAMETOOLONG;
+    if (write_number(ret->path))
+        return 0;
+    ret->path[0] = '\0';
+    return -errno;
+}
+
+int pidfile_guard(struct pidfile *p)
+{
     int ends[2];
 
-    *ret = (struct pidfile){ .leash = -1 };
-    if (!span_to_cstr(path, sizeof(name), name))
-        return -ENAMETOOLONG;
-    if (!write_number(name) || pipe2(ends, O_CLOEXEC) < 0)
+    if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     if (ends[0] < 4) { /* the keeper closes from 3 on */
         int moved = fcntl(ends[0], F_DUPFD_CLOEXEC, 4);
@@ -80,25 +86,29 @@ int pidfile_write(struct span path, struct pidfile *ret)
         close(ends[1]);
         close(STDIN_FILENO);
         close(STDOUT_FILENO);
-        keep(name, owner, ends[0]);
+        keep(p->path, p->owner, ends[0]);
     }
     int failed = keeper < 0 ? -errno : 0;
     close(ends[0]);
     if (failed < 0) {
         close(ends[1]);
-        unlink(name);
         return failed;
     }
-    *ret = (struct pidfile){ .leash = ends[1], .keeper = keeper };
+    p->leash = ends[1];
+    p->keeper = keeper;
     return 0;
 }
 
 void pidfile_remove(struct pidfile *p)
 {
-    if (p->leash < 0)
+    if (p->path[0] == '\0')
         return;
-    close(p->leash);
-    p->leash = -1;
-    while (waitpid(p->keeper, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    if (p->leash < 0) {
+        remove_if_ours(p->path, p->owner);
+    } else {
+        close(p->leash);
+        while (waitpid(p->keeper, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    *p = (struct pidfile){ .leash = -1 };
 }

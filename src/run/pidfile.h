@@ -3,16 +3,21 @@
 
 #include "base/span.h"
 
-/* The pid file: there while the sockets listen. A small process that keeps the rights of who made
- * it waits for our end, however it comes, and removes the file: a worker that has become another
- * user could not. */
+#include <sys/types.h>
+
+/* The pid file: there while the sockets listen. */
 struct pidfile {
-    int leash; /* closed at our end; -1: no file */
-    int keeper;
+    char path[1024]; /* empty: no file */
+    pid_t owner;     /* whose number stands in it */
+    int leash;       /* of the keeper, closed at our end; -1: there is none */
+    pid_t keeper;
 };
 
 int pidfile_write(struct span path, struct pidfile *ret); /* 0 or -errno */
-/* Removes it, and waits until it is gone. */
+/* Has it removed by a small process that keeps the rights which we have now, when our end comes: a
+ * process that has become another user could not. 0 or -errno. */
+int pidfile_guard(struct pidfile *p);
+/* Removes it, if it is still ours, and waits until it is gone. */
 void pidfile_remove(struct pidfile *p);
 
 #endif

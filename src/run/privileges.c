@@ -142,49 +142,86 @@ bool privileges_make_folders(const struct generation *g, const struct folder_req
     return good;
 }
 
-bool privileges_drop(const struct generation *g, struct buf *messages)
+static bool find_ids(const struct manifest *m, struct owner *ret, struct buf *messages)
 {
-    const struct main_user *s = &main_settings_of(g)->user;
-    struct rlimit no_core = { 0, 0 };
-    struct owner owner;
-    char name[256];
+    const struct manifest_rights *asked = &m->head.rights;
+    const struct passwd *user;
+    const struct group *group;
 
-    setrlimit(RLIMIT_CORE, &no_core);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (geteuid() != 0)
+    errno = 0;
+    if ((user = getpwnam(asked->user)) == NULL)
+        return complain_in(m, m->head.user_place, messages, "getpwnam(\"%s\") failed (%d: %s)",
+                           asked->user, errno ? errno : ENOENT,
+                           strerrordesc_np(errno ? errno : ENOENT));
+    *ret = (struct owner){ user->pw_uid, user->pw_gid };
+    if (asked->group[0] == '\0')
         return true;
-    if (!find_owner(g, &owner, messages) || !span_to_cstr(s->name, sizeof(name), name))
-        return false;
-    if (initgroups(name, owner.group) < 0)
-        return complain_of_user(g, "initgroups", s->name, errno, messages);
-    if (setgid(owner.group) < 0)
-        return complain_of_user(g, "setgid", s->group, errno, messages);
-    if (setuid(owner.user) < 0)
-        return complain_of_user(g, "setuid", s->name, errno, messages);
-    if (owner.user != 0 && setuid(0) == 0)
-        return complain_of_user(g, "setuid", s->name, EPERM, messages);
+    if ((group = getgrnam(asked->group)) == NULL)
+        return complain_in(m, m->head.user_place, messages, "getgrnam(\"%s\") failed (%d: %s)",
+                           asked->group, errno ? errno : ENOENT,
+                           strerrordesc_np(errno ? errno : ENOENT));
+    ret->group = group->gr_gid;
     return true;
 }
 
-uint64_t privileges_raise_descriptors(const struct main_settings *s, struct buf *messages)
+static bool become(const struct manifest *m, struct buf *messages)
+{
+    const char *user = m->head.rights.user, *failed = NULL;
+    struct owner owner = { .user = 0 };
+
+    if (!find_ids(m, &owner, messages))
+        return false;
+    if (initgroups(user, owner.group) < 0)
+        failed = "initgroups";
+    else if (setgid(owner.group) < 0)
+        failed = "setgid";
+    else if (setuid(owner.user) < 0 || (owner.user != 0 && setuid(0) == 0))
+        failed = "setuid";
+    return failed == NULL ||
+           complain_in(m, m->head.user_place, messages, "%s(\"%s\") failed (%d: %s)", failed, user,
+                       errno, strerrordesc_np(errno));
+}
+
+bool privileges_drop(const struct manifest *m, struct buf *messages)
+{
+    struct rlimit no_core = { 0, 0 };
+    int nice = m->head.rights.priority;
+
+    setrlimit(RLIMIT_CORE, &no_core);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (nice != 0 && setpriority(PRIO_PROCESS, 0, nice) < 0)
+        buf_addf(messages, "bifrons: [alert] setpriority(%d) failed (%d: %s)\n", nice, errno,
+                 strerrordesc_np(errno));
+    return geteuid() != 0 || become(m, messages);
+}
+
+uint64_t privileges_raise_descriptors(const struct manifest_rights *rights, struct buf *messages)
 {
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 1024;
-    if (s->rlimit_nofile > 0) {
-        struct rlimit asked = { s->rlimit_nofile, s->rlimit_nofile > limit.rlim_max
-                                                      ? s->rlimit_nofile
-                                                      : limit.rlim_max };
+    if (rights->descriptors > 0) {
+        struct rlimit asked = { rights->descriptors, rights->descriptors > limit.rlim_max
+                                                         ? rights->descriptors
+                                                         : limit.rlim_max };
 
         if (setrlimit(RLIMIT_NOFILE, &asked) == 0)
-            return s->rlimit_nofile;
+            return rights->descriptors;
         buf_addf(messages, "bifrons: [alert] setrlimit(RLIMIT_NOFILE, %llu) failed (%d: %s)\n",
-                 (unsigned long long)s->rlimit_nofile, errno, strerrordesc_np(errno));
+                 (unsigned long long)rights->descriptors, errno, strerrordesc_np(errno));
         return limit.rlim_cur;
     }
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
     return limit.rlim_cur;
+}
+
+void privileges_choose_cpus(const struct manifest *m, unsigned slot)
+{
+    uint32_t count = m->head.cpu_sets;
+
+    if (count > 0) /* one that does not exist here is no reason not to serve */
+        sched_setaffinity(0, sizeof(cpu_set_t), &m->cpu_sets[slot < count ? slot : count - 1]);
 }

@@ -2,6 +2,7 @@
 #define RUN_PRIVILEGES_H
 
 #include "run/main_settings.h"
+#include "run/manifest.h"
 
 /* What is done with the rights of root, and how they are given up for good. */
 
@@ -16,9 +17,12 @@ struct folder_request {
 /* For logs, temporary files and the pid; temporary ones belong to `user` then. */
 bool privileges_make_folders(const struct generation *g, const struct folder_request *request,
                              struct buf *messages);
-/* As root: becomes `user` and its groups. Never dumps core. False: messages say why. */
-bool privileges_drop(const struct generation *g, struct buf *messages);
-/* RLIMIT_NOFILE as asked for, and as high as it may go. Returns the number of descriptors. */
-uint64_t privileges_raise_descriptors(const struct main_settings *s, struct buf *messages);
+/* What a worker becomes before it reads anything: its user and groups if we are root, its priority.
+ * Never dumps core, never gains rights. False: messages say why. */
+bool privileges_drop(const struct manifest *m, struct buf *messages);
+/* RLIMIT_NOFILE as asked for, or as high as it may go. Returns the number of descriptors. */
+uint64_t privileges_raise_descriptors(const struct manifest_rights *rights, struct buf *messages);
+/* The CPUs of the worker number `slot`. */
+void privileges_choose_cpus(const struct manifest *m, unsigned slot);
 
 #endif

@@ -3,9 +3,9 @@
 
 #include "run/options.h"
 
-/* Runs the service in the foreground until a signal ends it. The exit code. */
+/* Runs the service until a signal ends it. The exit code. */
 int service_run(const struct options *o);
-/* `-t`: builds, opens logs and folders, binds; the exit code. */
+/* `-t`: reads, opens logs and folders, binds; the exit code. */
 int service_test(const struct options *o);
 
 #endif

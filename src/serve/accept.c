@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPT_BATCH = 16 };
+enum { ACCEPT_BATCH = 16, GRACE_MS = 1000 };
 
 static const struct listener *listener_of(const struct generation *g, uint32_t socket,
                                           const struct address *local)
@@ -38,17 +38,33 @@ static const struct listener *listener_of(const struct generation *g, uint32_t s
 
 const struct listener *connection_listener(const struct connection *c)
 {
+    if (c->acceptor->number == NO_LISTENER)
+        return NULL;
     return listener_of(c->acceptor->worker->generation, c->acceptor->number, &c->conn.local);
+}
+
+static void acceptor_unuse(struct acceptor *a)
+{
+    struct acceptor **at = &a->worker->serve->acceptors;
+
+    if (--a->users > 0)
+        return;
+    while (*at != a)
+        at = &(*at)->next;
+    *at = a->next;
+    free(a);
 }
 
 void connection_gone(void *arg)
 {
     struct connection *c = arg;
-    struct worker *w = c->acceptor->worker;
+    struct acceptor *a = c->acceptor;
+    struct worker *w = a->worker;
 
     link_remove(&c->link);
     charged_free(c, sizeof(*c), &w->budget);
     w->live_connections--;
+    acceptor_unuse(a);
     if (w->live_connections == 0 && w->serve->on_idle != NULL) {
         void (*on_idle)(struct worker *) = w->serve->on_idle;
 
@@ -140,6 +156,7 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
     }
     c->conn.peer = address_unmap(&c->conn.peer);
     w->live_connections++;
+    a->users++;
     link_append(&w->serve->connections, &c->link);
 
     const struct listener *l = connection_listener(c);
@@ -149,59 +166,128 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
         connection_park(c, core_of(l->fallback)->client_header_timeout);
 }
 
-static int open_acceptor(struct worker *w, int fd, uint32_t number)
+/* --- sockets -------------------------------------------------------------------------------- */
+
+static int open_acceptor(struct worker *w, const struct serve_socket *socket)
 {
     struct acceptor *a = calloc(1, sizeof(*a));
 
     if (a == NULL)
         return -ENOMEM;
     a->worker = w;
-    a->number = number;
-    int failed = sock_listen(w->loop, &a->sock, fd, ACCEPT_BATCH, on_accept);
+    a->id = socket->id;
+    a->number = socket->number;
+    int failed = sock_listen(w->loop, &a->sock, socket->fd, ACCEPT_BATCH, on_accept);
     if (failed < 0) {
         free(a);
         return failed;
     }
+    a->users = 1;
     a->next = w->serve->acceptors;
     w->serve->acceptors = a;
     return 0;
 }
 
-int serve_start(struct worker *w, const int *fds, unsigned count)
+static void on_acceptor_closed(struct sock *s)
+{
+    acceptor_unuse(CONTAINER(s, struct acceptor, sock));
+}
+
+static void close_acceptor(struct acceptor *a)
+{
+    if (a->closed)
+        return;
+    a->closed = true;
+    sock_close(&a->sock, false, on_acceptor_closed);
+}
+
+/* Idle: it ends; but one that has just come is about to ask, and what has come already is served. */
+static void end_parked(struct connection *c)
+{
+    uint64_t now = loop_now(c->acceptor->worker->loop);
+
+    c->parked = false;
+    if (!sock_unpark(&c->conn.sock))
+        connection_serve(c);
+    else if (c->requests == 0 && now - c->opened < GRACE_MS)
+        connection_park(c, GRACE_MS - (now - c->opened));
+    else
+        connection_close(c, CLOSE_CLEAN);
+}
+
+/* All of them, or those whose listener is gone. */
+static void end_all_parked(struct worker *w, bool all)
+{
+    for (struct link *l = w->serve->connections.next; l != &w->serve->connections;) {
+        struct connection *c = CONTAINER(l, struct connection, link);
+
+        l = l->next;
+        if (c->parked && (all || c->acceptor->number == NO_LISTENER))
+            end_parked(c);
+    }
+}
+
+static const struct serve_socket *find_socket(const struct serve_socket *sockets, unsigned count,
+                                              uint32_t id)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (sockets[i].id == id)
+            return &sockets[i];
+    return NULL;
+}
+
+static bool is_served(const struct worker *w, uint32_t id)
+{
+    const struct acceptor *a = w->serve->acceptors;
+
+    while (a != NULL && (a->id != id || a->closed))
+        a = a->next;
+    return a != NULL;
+}
+
+int serve_listen(struct worker *w, const struct serve_socket *sockets, unsigned count)
+{
+    int failed = 0;
+
+    for (struct acceptor *a = w->serve->acceptors; a != NULL; a = a->next) {
+        const struct serve_socket *still = find_socket(sockets, count, a->id);
+
+        if (a->closed)
+            continue;
+        if (still == NULL)
+            close_acceptor(a);
+        a->number = still != NULL ? still->number : NO_LISTENER;
+    }
+    end_all_parked(w, false);
+    for (unsigned i = 0; i < count; i++) {
+        if (is_served(w, sockets[i].id)) {
+            close(sockets[i].fd);
+            continue;
+        }
+        int error = open_acceptor(w, &sockets[i]);
+        failed = failed == 0 ? error : failed;
+    }
+    return failed;
+}
+
+int serve_start(struct worker *w)
 {
     w->serve = calloc(1, sizeof(*w->serve));
     if (w->serve == NULL)
         return -ENOMEM;
     link_init(&w->serve->connections);
     starved_init(w);
-    for (unsigned i = 0; i < count; i++) {
-        int failed = open_acceptor(w, fds[i], i);
-
-        if (failed < 0)
-            return failed;
-    }
     return 0;
 }
 
-static void on_acceptor_closed(struct sock *s)
-{
-    (void)s; /* freed with the state */
-}
+/* --- the end -------------------------------------------------------------------------------- */
 
 void serve_drain(struct worker *w, void (*on_idle)(struct worker *w))
 {
     w->draining = true;
     for (struct acceptor *a = w->serve->acceptors; a != NULL; a = a->next)
-        sock_close(&a->sock, false, on_acceptor_closed);
-    for (struct link *l = w->serve->connections.next; l != &w->serve->connections;) {
-        struct connection *c = CONTAINER(l, struct connection, link);
-
-        l = l->next;
-        if (c->parked) {
-            c->parked = false;
-            connection_close(c, CLOSE_CLEAN);
-        }
-    }
+        close_acceptor(a);
+    end_all_parked(w, true);
     if (w->live_connections == 0)
         on_idle(w);
     else

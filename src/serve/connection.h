@@ -20,12 +20,17 @@ struct connection {
     bool parked;
 };
 
-/* A listening socket of the worker; outlives generations. */
+/* A listening socket of the worker; outlives generations, and itself as long as connections that
+ * came by it live. */
+enum { NO_LISTENER = UINT32_MAX };
 struct acceptor {
     struct sock sock;
     struct worker *worker;
     struct acceptor *next;
-    uint32_t number; /* among the sockets: listener->socket */
+    uint32_t id;
+    uint32_t number; /* among the sockets: listener->socket; NO_LISTENER: no longer configured */
+    uint32_t users;  /* its connections, and the open socket */
+    bool closed;
 };
 
 /* What serve keeps for a worker. */
@@ -57,7 +62,7 @@ enum closing { CLOSE_CLEAN, CLOSE_CUT, CLOSE_RESET };
 void connection_close(struct connection *c, enum closing how);
 /* The conn now belongs to a tunnel: `connection_gone` is to be called when it is closed. */
 void connection_gone(void *connection);
-/* The newest generation's listener for it. */
+/* The newest generation's listener for it; NULL: it has none any more. */
 const struct listener *connection_listener(const struct connection *c);
 
 #endif

@@ -31,7 +31,9 @@ static void linger(struct connection *c, const struct core_settings *core)
 
 static const struct core_settings *core_now(const struct connection *c)
 {
-    return core_of(connection_listener(c)->fallback);
+    const struct listener *l = connection_listener(c);
+
+    return core_of(l != NULL ? l->fallback : c->acceptor->worker->generation->top);
 }
 
 /* Over the budget new work is turned away before it costs anything (DESIGN 7.11). */
@@ -112,14 +114,14 @@ static void serve_h1(struct connection *c)
         return;
     }
     for (;;) {
-        enum after after = serve_one(h);
+        enum after after = connection_listener(c) != NULL ? serve_one(h) : AFTER_CLOSE;
 
         if (after != AFTER_KEEP) {
             finish(h, after);
             return;
         }
         h1_reset(h);
-        if (!h1_has_more(h) && !conn_ready(&c->conn)) {
+        if (!h1_has_more(h) && !conn_ready(&c->conn) && connection_listener(c) != NULL) {
             h1_free(h);
             connection_park(c, core_now(c)->keepalive_timeout);
             return;
@@ -135,7 +137,7 @@ void session_run(void *arg)
     const struct listener *l = connection_listener(c);
 
     c->fiber = fiber_self();
-    if (l->ssl && !c->encrypted) {
+    if (l != NULL && l->ssl && !c->encrypted) {
         switch (ssl_accept(c, l)) {
         case SSL_ACCEPTED:
             c->encrypted = true; /* the next read sends the tickets, so it is not parked yet */

@@ -33,9 +33,10 @@ static void refuse(struct connection *c)
     struct iovec iov = iov_of(answer);
     struct lease lease = { .id = -1 };
     size_t taken;
+    const struct listener *l = connection_listener(c);
 
     leave(c);
-    if (!connection_listener(c)->ssl || c->encrypted) {
+    if (c->encrypted || (l != NULL && !l->ssl)) {
         if (conn_read_start(&c->conn, BLOCK_SIZE, &lease) == IO_OK)
             lease_done(&lease);
         conn_write_start(&c->conn, &iov, 1, &taken);

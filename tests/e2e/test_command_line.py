@@ -113,16 +113,6 @@ def test_what_comes_later_is_known_and_refused(room, directive):
     assert done.returncode == 1 and "known, not supported yet" in done.stderr and f"{config}:3:" in done.stderr, done.stderr
 
 
-def test_daemon_on_comes_later(room):
-    _, done = check(room, "daemon on;\nserver { listen 127.0.0.1:1; }\n")
-    assert done.returncode == 1 and "known, not supported yet" in done.stderr
-
-
-def test_more_workers_warn(room):
-    _, done = check(room, 'worker_processes 4;\nserver { listen 127.0.0.1:0; return 200 "x"; }\n')
-    assert done.returncode == 0 and "[warn]" in done.stderr and "worker_processes" in done.stderr, done.stderr
-
-
 def test_what_has_no_effect_says_so_once(room):
     _, done = check(room, 'events { worker_connections 64; use epoll; multi_accept on; }\nhttp { tcp_nopush on; server { listen 127.0.0.1:0; return 200 "x"; } }\n')
     assert done.returncode == 0, done.stderr

@@ -565,7 +565,7 @@ def test_a_client_that_stops_reading_leaves_a_line(start, room):
 def calls_of(proxy, room, work):
     """The names of the system calls that the worker makes while `work` runs."""
     trace = room / "trace"
-    tracer = subprocess.Popen(["strace", "-f", "-o", str(trace), "-p", str(proxy.process.pid)], stderr=subprocess.PIPE,
+    tracer = subprocess.Popen(["strace", "-f", "-o", str(trace), "-p", str(proxy.worker)], stderr=subprocess.PIPE,
                               text=True)
     assert "attached" in tracer.stderr.readline()
     work()

@@ -80,16 +80,6 @@ def test_it_can_start_again_at_once_on_the_same_port(start, room):
     assert again.port == port
 
 
-@pytest.mark.parametrize("sig", [signal.SIGHUP, signal.SIGUSR2, signal.SIGWINCH], ids=lambda s: s.name)
-def test_signals_without_an_effect_say_so(start, room, sig):
-    proxy = start(simple(room))
-    proxy.process.send_signal(sig)
-    said = f"[notice] {proxy.process.pid}#{proxy.process.pid}: signal {sig.value} ({sig.name}) received, not supported yet"
-    eventually(lambda: said in proxy.error_log.read_text(), "nothing was said")
-    with proxy.connect() as c:
-        assert c.get("/").status == 200
-
-
 def test_an_alarm_is_no_end(start, room):
     proxy = start(simple(room))
     proxy.process.send_signal(signal.SIGALRM)
@@ -108,10 +98,8 @@ def test_as_root_it_drops_to_its_user(start, room, user, name):
     import pwd
 
     proxy = start(simple(room, user))
-    for pid in proxy.pids():
+    for pid in proxy.workers():
         status = status_of(pid)
-        if status["Name"] == ["bifrons-pidfile"]:
-            continue  # keeps nothing but the right to remove the pid file
         assert set(map(int, status["Uid"])) == {pwd.getpwnam(name).pw_uid}, status["Uid"]
         assert set(map(int, status["Gid"])) == {pwd.getpwnam(name).pw_gid}, status["Gid"]
         assert status["Groups"] in ([], [str(pwd.getpwnam(name).pw_gid)])

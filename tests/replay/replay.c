@@ -66,16 +66,19 @@ static struct generation *build(const struct replay *r, const char *config)
 static void listen_all(struct replay *r, const struct generation *g)
 {
     struct listener *const *all = g->listeners.items;
-    int fds[64] = { 0 };
+    struct serve_socket sockets[64] = {};
 
     for (uint32_t i = 0; i < g->listeners.len; i++) {
-        assert_true(all[i]->socket < COUNT(fds));
+        uint32_t number = all[i]->socket;
+
+        assert_true(number < COUNT(sockets));
         if (all[i]->wildcard == NULL)
-            fds[all[i]->socket] = all[i]->address.port;
+            sockets[number] =
+                (struct serve_socket){ all[i]->address.port, number, all[i]->address.port };
         if (all[i]->socket >= r->listeners)
             r->listeners = all[i]->socket + 1;
     }
-    assert_int_equal(serve_start(&r->worker, fds, r->listeners), 0);
+    assert_int_equal(serve_listen(&r->worker, sockets, r->listeners), 0);
 }
 
 static void on_waited(struct timer *t)
@@ -96,6 +99,7 @@ static void start_worker(struct replay *r)
     assert_int_equal(loop_init_fake(&r->loop, 1000, &w->budget, START), 0);
     sinks_start(w);
     pools_start(w);
+    assert_int_equal(serve_start(w), 0);
 }
 
 struct replay *replay_new(const char *config)

@@ -38,14 +38,20 @@ static void a_drained_worker_finishes_what_it_began(void **state)
     struct replay *r = *state;
     struct backend *b = backend_new(r, 1, 0);
 
-    client_connects(r, 0, 8080);     /* has said nothing */
+    client_connects(r, 0, 8080);     /* has said nothing yet, and never will */
+    client_connects(r, 3, 8080);     /* is about to ask */
     client_sends(r, 1, GET("/own")); /* is idle */
     client_sends(r, 2, GET("/"));    /* waits for its answer */
     replay_settle(r);
     drain(r);
     replay_settle(r);
-    assert_string_equal(client_got(r, 0), "END");
+    client_sends(r, 3, GET("/own"));
+    replay_settle(r);
+    assert_string_equal(client_got(r, 0), "");
     assert_string_equal(client_got(r, 1), "200 own; END");
+    assert_string_equal(client_got(r, 3), "200 own; END");
+    replay_wait(r, 1000 + TICK);
+    assert_string_equal(client_got(r, 0), "END");
     assert_string_equal(client_got(r, 2), "");
     assert_null(fake_connect(&r->loop, 8080, NULL)); /* nobody listens */
     assert_int_equal(idle_calls, 0);

@@ -1,4 +1,5 @@
 """The real binary, as a user starts it."""
+import contextlib
 import os
 import re
 import signal
@@ -21,6 +22,13 @@ def run(*args, timeout=20, **options):
     """A command that ends by itself: exit code, stdout, stderr."""
     return subprocess.run([BIFRONS, *map(str, args)], capture_output=True, text=True, timeout=timeout,
                           errors="backslashreplace", **options)
+
+
+def command_of(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 class Reader:
@@ -53,9 +61,8 @@ class Proxy:
         self.config = self.room / "bifrons.conf"
         command = [*wrap, BIFRONS, *map(str, args)]
         if config is not None:
-            if log and "error_log" not in config:
-                config = f"error_log {self.error_log} info;\n{config}"
-            self.config.write_text(config)
+            self.logged = log
+            config = self.write(config)
             command += ["-c", str(self.config)]
             listeners = listeners or len(dict.fromkeys(LISTEN.findall(config)))
         if config is not None or "-c" in args:
@@ -70,6 +77,24 @@ class Proxy:
         self.addresses = self._wait_ready(listeners or 1)
         self.at_rest = self.descriptors()
         self.log_mark = 0
+
+    def write(self, config):
+        """Puts it into the configuration file; an error log at level info stands before it."""
+        if self.logged and "error_log" not in config:
+            config = f"error_log {self.error_log} info;\n{config}"
+        self.config.write_text(config)
+        return config
+
+    def reload(self, config=None, within=10.0):
+        """HUP, and waits until all workers serve with it."""
+        if config is not None:
+            self.write(config)
+        before = self.errors().count(": reconfigured")
+        self.process.send_signal(signal.SIGHUP)
+        eventually(lambda: self.errors().count(": reconfigured") > before,
+                   "the reload did not end", within)
+        ready = [l.split(" ", 1)[1] for l in self.stdout.lines if l.startswith("listening ")]
+        self.addresses = [self._address(a) for a in ready]
 
     def _wait_ready(self, count):
         deadline = time.monotonic() + 15
@@ -113,6 +138,14 @@ class Proxy:
         except FileNotFoundError:
             children = []
         return [pid, *map(int, children)]
+
+    def workers(self):
+        """Pids of the processes that serve, in the order of their start."""
+        return [pid for pid in self.pids()[1:] if b"worker process" in command_of(pid)] or [self.process.pid]
+
+    @property
+    def worker(self):
+        return self.workers()[0]
 
     def descriptors(self):
         """How many of each kind, in all processes. Folders are not counted: roots of static files stay open."""
@@ -205,5 +238,9 @@ class Proxy:
     def kill(self):
         if not self.stopped:
             self.stopped = True
+            children = self.pids()[1:]
             self.process.kill()
             self.process.wait()
+            for pid in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)

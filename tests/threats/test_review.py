@@ -128,7 +128,7 @@ def test_proc_a_signal_after_tunnels_have_given_their_stacks_back(start, origins
         c.send(f"CONNECT {origin.address} HTTP/1.1\r\nHost: {origin.address}\r\n\r\n".encode())
     for c in tunnels:
         assert c.head().status == 200
-    maps = f"/proc/{proxy.process.pid}/maps"
+    maps = f"/proc/{proxy.worker}/maps"
     at_rest(lambda: len(open(maps).readlines()), 1.3)  # idle stacks are trimmed once a second
     proxy.stop(signal.SIGTERM)
     for c in tunnels:

@@ -40,7 +40,7 @@ def test_info_fibers_lists_requests_that_wait(start, silent):
     for sock in taken:
         eventually(lambda s=sock: s.recv(1, socket.MSG_PEEK), "no request came")
 
-    done = gdb(proxy.process.pid)
+    done = gdb(proxy.worker)
     said = done.stdout + done.stderr
     assert re.search(rf"^{WAITING} fibers live, \d+ stacks idle$", done.stdout, re.M), said
     fibers = re.split(r"^fiber \d+ sleeps: .*session_run", done.stdout, flags=re.M)[1:]

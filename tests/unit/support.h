@@ -249,12 +249,13 @@ static inline const char *stage_log(struct stage *s)
 
 static inline void stage_serve(struct stage *s)
 {
-    int fds[16];
+    struct serve_socket sockets[16];
     unsigned count = s->worker.generation->listeners.len;
 
     for (unsigned i = 0; i < count; i++)
-        fds[i] = STAGE_FIRST_FD + (int)i;
-    assert_int_equal(serve_start(&s->worker, fds, count), 0);
+        sockets[i] = (struct serve_socket){ STAGE_FIRST_FD + (int)i, i, i };
+    assert_int_equal(serve_start(&s->worker), 0);
+    assert_int_equal(serve_listen(&s->worker, sockets, count), 0);
     s->serving = true;
 }
 

@@ -21,8 +21,11 @@ static int close_folder(void **state)
     static const char *const names[] = { "a", "b", "c", "a.old", "standard", "" };
     char path[200];
 
+    struct stage *s = *state;
+
+    s->worker.log = &s->log;
+    generation_unref(&s->worker.generation);
     error_logs_close(&logs);
-    ((struct stage *)*state)->worker.log = &((struct stage *)*state)->log;
     for (size_t i = 0; i < COUNT(names); i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
         if (unlink(path) < 0)

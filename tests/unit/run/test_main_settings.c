@@ -1,7 +1,8 @@
-/* run/main_settings: what the process is told; what asks for more than there is today is refused or
- * warned of. */
+/* run/main_settings: what the process is told, and what it refuses. */
 #include "run/main_settings.h"
 #include "unit/support.h"
+
+#include <sched.h>
 
 static const struct main_settings *settings_of_text(struct stage *s, const char *text)
 {
@@ -20,6 +21,31 @@ static void nothing_said_means_the_defaults(void **state)
     assert_int_equal(m->user.group.len, 0);
     assert_span(m->pid.path, "/proc/nonexistent/bifrons.pid");
     assert_int_equal(m->worker_connections, 0);
+    assert_int_equal(m->workers.count, 1);
+    assert_int_equal(m->cpus.len, 0);
+    assert_true(m->master_process && !m->background);
+}
+
+static void workers_are_counted_and_placed(void **state)
+{
+    const struct main_settings *m = settings_of_text(*state, "worker_processes 2;");
+
+    assert_int_equal(m->workers.count, 2);
+    m = settings_of_text(*state, "worker_processes auto; worker_priority -5; "
+                                 "worker_shutdown_timeout 3s; daemon on; master_process off;");
+    assert_in_range(m->workers.count, 1, 1024);
+    assert_int_equal(m->priority.nice, -5);
+    assert_int_equal(m->shutdown_timeout, 3000);
+    assert_true(m->background && !m->master_process);
+    m = settings_of_text(*state, "worker_processes 2; worker_cpu_affinity 0101 10;");
+    const cpu_set_t *sets = m->cpus.items;
+    assert_int_equal(m->cpus.len, 2);
+    assert_true(CPU_COUNT(&sets[0]) == 2 && CPU_ISSET(0, &sets[0]) && CPU_ISSET(2, &sets[0]));
+    assert_true(CPU_COUNT(&sets[1]) == 1 && CPU_ISSET(1, &sets[1]));
+    m = settings_of_text(*state, "worker_cpu_affinity auto 1010; worker_processes 3;");
+    sets = m->cpus.items;
+    assert_int_equal(m->cpus.len, 3);
+    assert_true(CPU_ISSET(1, &sets[0]) && CPU_ISSET(3, &sets[1]) && CPU_ISSET(1, &sets[2]));
 }
 
 static void what_is_said_is_taken(void **state)
@@ -40,12 +66,16 @@ static const struct {
     const char *text, *want;
 } said[] = {
     { "events { use epoll; }", "[warn] \"use\" is accepted and has no effect" },
-    { "daemon on;", "\"daemon on\" is known, not supported yet" },
     { "daemon maybe;",
       "invalid value \"maybe\" in \"daemon\" directive, it must be \"on\" or \"off\"" },
-    { "worker_processes 4;",
-      "[warn] several worker processes are not supported yet: one is started" },
-    { "worker_processes auto;", "[warn] several worker processes" },
+    { "worker_processes 1025;", "invalid value \"1025\"" },
+    { "worker_priority 21;", "invalid priority \"21\": -20 to 20 was expected" },
+    { "worker_cpu_affinity 012;", "invalid character \"2\" in \"worker_cpu_affinity\"" },
+    { "worker_cpu_affinity 000;", "a mask of no CPU" },
+    { "worker_cpu_affinity auto 1 1;", "invalid number of arguments" },
+    { "worker_processes 3; worker_cpu_affinity 01 10;",
+      "[warn] the number of \"worker_processes\" is not equal to the number of "
+      "\"worker_cpu_affinity\" masks, using last mask for remaining worker processes" },
     { "worker_processes 0;", "invalid value \"0\"" },
     { "events { worker_connections x; }", "invalid" },
     { "events { worker_connections 0; }", "value must be between 1 and 10000000" },
@@ -70,6 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGED(nothing_said_means_the_defaults),
         STAGED(what_is_said_is_taken),
+        STAGED(workers_are_counted_and_placed),
         STAGED(what_cannot_be_is_said),
     };
 

@@ -1,0 +1,252 @@
+/* Manifests: head, then arrays. What is written is what is read: both ends are the same program. */
+#include "run/manifest.h"
+
+#include "exchange/core.h"
+#include "exchange/generation.h"
+#include "log/access.h"
+#include "log/error_log.h"
+#include "net/listen.h"
+#include "run/main_settings.h"
+
+#include <stdlib.h>
+
+/* --- writing -------------------------------------------------------------------------------- */
+
+struct writing {
+    struct manifest_head head;
+    struct buf files, listeners, logs, errors;
+};
+
+static struct writing *writing_new(void)
+{
+    struct writing *w = calloc(1, sizeof(*w));
+
+    if (w == NULL)
+        abort();
+    buf_init(&w->files, SIZE_MAX / 4, NULL);
+    buf_init(&w->listeners, SIZE_MAX / 4, NULL);
+    buf_init(&w->logs, SIZE_MAX / 4, NULL);
+    buf_init(&w->errors, SIZE_MAX / 4, NULL);
+    return w;
+}
+
+static void writing_free(struct writing *w)
+{
+    buf_done(&w->files);
+    buf_done(&w->listeners);
+    buf_done(&w->logs);
+    buf_done(&w->errors);
+    free(w);
+}
+
+static struct manifest_place place_of(struct place place)
+{
+    return (struct manifest_place){ place.file, place.line, place.column };
+}
+
+/* A path that is too long is cut, and so cannot be opened: whoever tries says so. */
+static void copy_text(struct span text, char *to, size_t size)
+{
+    size_t len = text.len < size ? text.len : size - 1;
+
+    memset(to, 0, size);
+    if (len > 0)
+        memcpy(to, text.at, len);
+}
+
+static void add(struct buf *array, const void *record, size_t size, uint32_t *count)
+{
+    buf_add(array, (struct span){ record, size });
+    (*count)++;
+}
+
+static uint32_t log_number(struct writing *w, struct span path, struct place place)
+{
+    const struct manifest_log *all = (const struct manifest_log *)(const void *)w->logs.data;
+    struct manifest_log log = { .place = place_of(place) };
+
+    copy_text(path, log.path, sizeof(log.path));
+    for (uint32_t i = 0; i < w->head.logs; i++)
+        if (strcmp(all[i].path, log.path) == 0)
+            return i;
+    add(&w->logs, &log, sizeof(log), &w->head.logs);
+    return w->head.logs - 1;
+}
+
+static void note_log(void *writing, struct placed_path file)
+{
+    log_number(writing, file.path, file.place);
+}
+
+static void note_errors(struct writing *w, const struct generation *g, struct span error_log)
+{
+    struct error_log_line line;
+
+    for (unsigned i = 0; error_logs_line(g, error_log, i, &line); i++) {
+        struct manifest_error error = { .level = line.level, .log = NO_LOG };
+
+        copy_text(line.path, error.words, sizeof(error.words));
+        if (line.syslog != NULL)
+            error.syslog = *line.syslog;
+        else
+            error.log = log_number(w, line.path, line.place);
+        add(&w->errors, &error, sizeof(error), &w->head.errors);
+    }
+}
+
+static void note_listeners(struct writing *w, const struct generation *g)
+{
+    struct listener *const *all = g->listeners.items;
+
+    for (uint32_t i = 0; i < g->listeners.len; i++) {
+        const struct listener *l = all[i];
+        struct manifest_listener record = { .address = l->address,
+                                            .backlog = l->backlog,
+                                            .rcvbuf = l->rcvbuf,
+                                            .sndbuf = l->sndbuf,
+                                            .number = l->socket,
+                                            .place = place_of(l->place) };
+
+        record.flags = (l->ipv6only ? LISTEN_IPV6ONLY : 0) |
+                       (core_of(l->fallback)->tcp.nodelay ? LISTEN_NODELAY : 0);
+        if (l->wildcard == NULL)
+            add(&w->listeners, &record, sizeof(record), &w->head.listeners);
+    }
+}
+
+static void note_process(struct manifest_head *h, const struct generation *g, struct span error_log)
+{
+    const struct main_settings *s = main_settings_of(g);
+
+    h->workers = s->workers.count;
+    h->cpu_sets = s->cpus.len;
+    copy_text(s->user.name, h->rights.user, sizeof(h->rights.user));
+    copy_text(s->user.group, h->rights.group, sizeof(h->rights.group));
+    h->rights.descriptors = s->rlimit_nofile;
+    h->rights.priority = s->priority.nice;
+    h->user_place = place_of(s->user.place);
+    h->pid_place = place_of(s->pid.place);
+    copy_text(s->pid.path, h->pid, sizeof(h->pid));
+    copy_text(error_logs_standard(g, error_log), h->standard_log, sizeof(h->standard_log));
+    h->connections = s->worker_connections;
+    h->shutdown_ms = s->shutdown_timeout;
+    h->master = s->master_process;
+    h->background = s->background;
+}
+
+static void note_files(struct writing *w, const struct generation *g)
+{
+    const struct span *names = g->file_names.items;
+
+    for (uint32_t i = 0; i < g->file_names.len; i++) {
+        struct manifest_file file;
+
+        copy_text(names[i], file.name, sizeof(file.name));
+        add(&w->files, &file, sizeof(file), &w->head.files);
+    }
+}
+
+void manifest_write(const struct generation *g, struct span error_log, struct buf *out)
+{
+    const struct conf_list *cpus = &main_settings_of(g)->cpus;
+    struct writing *w = writing_new();
+
+    note_process(&w->head, g, error_log);
+    note_files(w, g);
+    note_listeners(w, g);
+    note_errors(w, g, error_log);
+    error_logs_each(g, note_log, w);
+    access_logs_each(g, note_log, w);
+    buf_add(out, (struct span){ (const char *)&w->head, sizeof(w->head) });
+    buf_add(out, buf_view(&w->files));
+    buf_add(out, buf_view(&w->listeners));
+    buf_add(out, buf_view(&w->logs));
+    buf_add(out, buf_view(&w->errors));
+    buf_add(out, (struct span){ cpus->items, cpus->len * sizeof(cpu_set_t) });
+    writing_free(w);
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+/* The next `count` records. False: there are not so many. */
+static bool take(struct span *rest, uint32_t count, size_t size, void *ret)
+{
+    void *copy;
+
+    if (count > MANIFEST_MOST || (size_t)count * size > rest->len)
+        return false;
+    copy = calloc(count + 1u, size);
+    if (copy == NULL)
+        abort();
+    memcpy(copy, rest->at, (size_t)count * size);
+    *rest = span_from(*rest, (size_t)count * size);
+    memcpy(ret, &copy, sizeof(copy));
+    return true;
+}
+
+/* A text with an end. */
+static bool ends(const char *text, size_t size)
+{
+    return memchr(text, '\0', size) != NULL;
+}
+
+static bool is_sound(const struct manifest *m)
+{
+    const struct manifest_head *h = &m->head;
+    bool good = h->workers > 0 && h->workers <= MOST_WORKERS &&
+                ends(h->rights.user, sizeof(h->rights.user)) &&
+                ends(h->rights.group, sizeof(h->rights.group)) && ends(h->pid, sizeof(h->pid)) &&
+                ends(h->standard_log, sizeof(h->standard_log));
+
+    for (uint32_t i = 0; i < h->files; i++)
+        good = good && ends(m->files[i].name, sizeof(m->files[i].name));
+    for (uint32_t i = 0; i < h->logs; i++)
+        good = good && ends(m->logs[i].path, sizeof(m->logs[i].path));
+    for (uint32_t i = 0; i < h->errors; i++)
+        good = good && (m->errors[i].log == NO_LOG || m->errors[i].log < h->logs) &&
+               ends(m->errors[i].words, sizeof(m->errors[i].words)) &&
+               ends(m->errors[i].syslog.tag, sizeof(m->errors[i].syslog.tag)) &&
+               m->errors[i].syslog.address_length <= sizeof(m->errors[i].syslog.address);
+    return good;
+}
+
+static bool take_all(struct manifest *m, struct span bytes)
+{
+    struct manifest_head *h = &m->head;
+
+    if (bytes.len < sizeof(*h))
+        return false;
+    memcpy(h, bytes.at, sizeof(*h));
+    bytes = span_from(bytes, sizeof(*h));
+    return take(&bytes, h->files, sizeof(*m->files), &m->files) &&
+           take(&bytes, h->listeners, sizeof(*m->listeners), &m->listeners) &&
+           take(&bytes, h->logs, sizeof(*m->logs), &m->logs) &&
+           take(&bytes, h->errors, sizeof(*m->errors), &m->errors) &&
+           take(&bytes, h->cpu_sets, sizeof(*m->cpu_sets), &m->cpu_sets) && is_sound(m);
+}
+
+struct manifest *manifest_read(struct span bytes)
+{
+    struct manifest *m = calloc(1, sizeof(*m));
+
+    if (m == NULL)
+        abort();
+    if (!take_all(m, bytes))
+        manifest_free(&m);
+    return m;
+}
+
+void manifest_free(struct manifest **ref)
+{
+    struct manifest *m = *ref;
+
+    *ref = NULL;
+    if (m == NULL)
+        return;
+    free(m->files);
+    free(m->listeners);
+    free(m->logs);
+    free(m->errors);
+    free(m->cpu_sets);
+    free(m);
+}

@@ -1,0 +1,11 @@
+#ifndef RUN_SINGLE_H
+#define RUN_SINGLE_H
+
+#include "run/options.h"
+#include "run/supply.h"
+
+/* `master_process off`: this process serves by itself until a signal ends it. The supply is taken
+ * over. The exit code. */
+int single_run(const struct options *o, struct supply *s);
+
+#endif
