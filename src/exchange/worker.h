@@ -16,7 +16,10 @@ struct worker {
     const struct errlog *log;      /* of the process */
     struct generation *generation; /* the newest: what new exchanges begin with */
     struct hash_key hash_key;
-    unsigned char secret[32];          /* all workers of the service know it, and nobody else */
+    struct worker_shared {        /* the same in all workers of the service */
+        unsigned char secret[32]; /* known to nobody else */
+        char token[9];            /* 8 hex: our pseudonym in Via */
+    } shared;
     struct pattern_room *pattern_room; /* made by the first match; owned */
     struct exchange *idle_exchanges;   /* pooled; owned */
     struct upstream_pools *pools;      /* fetch/upstream: connections and peer state; owned */
@@ -38,7 +41,6 @@ struct worker {
     uint32_t most_connections;     /* worker_connections: clients and upstreams; 0: no limit but
                                       descriptors */
     uint32_t live_tunnels;
-    char token[9]; /* 8 hex: our pseudonym in Via */
     bool draining; /* keep-alive connections close, listeners are shut */
 };
 

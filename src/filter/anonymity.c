@@ -144,7 +144,7 @@ static struct span via_value(struct exchange *x, const struct anonymity_settings
     if (own->level == ANONYMITY_TRANSPARENT && host.len > 0)
         buf_add(&text, host);
     else
-        buf_addf(&text, "b-%s", x->worker->token);
+        buf_addf(&text, "b-%s", x->worker->shared.token);
     return made(x, &text);
 }
 

@@ -8,15 +8,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static const int taken[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD };
+static const int ours[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD };
 
 int master_signals_open(void)
 {
     sigset_t set;
 
     sigemptyset(&set);
-    for (size_t i = 0; i < COUNT(taken); i++)
-        sigaddset(&set, taken[i]);
+    for (size_t i = 0; i < COUNT(ours); i++)
+        sigaddset(&set, ours[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     signal(SIGPIPE, SIG_IGN);

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-/* A throw-away child that makes a bundle: it alone parses what files hold, and may crash over it. */
+/* A throw-away child that makes a bundle: it alone parses what files hold, and may crash. */
 struct reader {
     pid_t pid;        /* 0: none runs */
     int bundle, said; /* memory files: what it makes, what it says */

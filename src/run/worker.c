@@ -94,9 +94,9 @@ static bool become_worker(struct worker_process *p, struct buf *messages)
     const struct order_seed *seed = &p->order.seed;
     struct worker *w = &p->worker;
 
-    memcpy(w->secret, seed->secret, sizeof(w->secret));
-    snprintf(w->token, sizeof(w->token), "%02x%02x%02x%02x", seed->token[0], seed->token[1],
-             seed->token[2], seed->token[3]);
+    memcpy(w->shared.secret, seed->secret, sizeof(w->shared.secret));
+    snprintf(w->shared.token, sizeof(w->shared.token), "%02x%02x%02x%02x", seed->token[0],
+             seed->token[1], seed->token[2], seed->token[3]);
     privileges_raise_descriptors(&p->manifest->head.rights, messages);
     privileges_choose_cpus(p->manifest, p->order.slot);
     return privileges_drop(p->manifest, messages);

@@ -201,7 +201,7 @@ static void close_acceptor(struct acceptor *a)
     sock_close(&a->sock, false, on_acceptor_closed);
 }
 
-/* Idle: it ends; but one that has just come is about to ask, and what has come already is served. */
+/* Idle: it ends; but one that has just come is about to ask, and what has come is served. */
 static void end_parked(struct connection *c)
 {
     uint64_t now = loop_now(c->acceptor->worker->loop);

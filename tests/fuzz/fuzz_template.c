@@ -29,7 +29,7 @@ static struct stage *stage(void)
 
     if (s.worker.loop == NULL) {
         s.log = (struct errlog){ .level = LEVEL_EMERG };
-        s.worker = (struct worker){ .loop = &s.loop, .log = &s.log, .token = "0a1b2c3d" };
+        s.worker = (struct worker){ .loop = &s.loop, .log = &s.log, .shared.token = "0a1b2c3d" };
         s.worker.budget.max = SIZE_MAX / 2;
         s.client.ops = &nobody_ops;
         if (loop_init_fake(&s.loop, 100, &s.worker.budget, 1000) < 0)

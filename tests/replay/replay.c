@@ -95,7 +95,7 @@ static void start_worker(struct replay *r)
     w->budget = (struct budget){ .max = SIZE_MAX / 2 };
     w->hash_key = hash_key_new();
     link_init(&w->tunnels);
-    memcpy(w->token, "01234567", sizeof("01234567"));
+    memcpy(w->shared.token, "01234567", sizeof("01234567"));
     assert_int_equal(loop_init_fake(&r->loop, 1000, &w->budget, START), 0);
     sinks_start(w);
     pools_start(w);

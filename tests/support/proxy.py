@@ -82,7 +82,9 @@ class Proxy:
         """Puts it into the configuration file; an error log at level info stands before it."""
         if self.logged and "error_log" not in config:
             config = f"error_log {self.error_log} info;\n{config}"
-        self.config.write_text(config)
+        new = self.config.with_suffix(".new")
+        new.write_text(config)
+        new.rename(self.config)  # a reader sees all of it, or nothing
         return config
 
     def reload(self, config=None, within=10.0):

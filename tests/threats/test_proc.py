@@ -101,6 +101,7 @@ def test_proc_no_line_is_lost_by_rotation(start, room, row):
     lines = lambda: [l for p in (room / "old.log", proxy.access_log) if p.exists() for l in p.read_text().splitlines()]  # noqa: E731
     eventually(lambda: len(lines()) == 100, "lines are lost")
     assert all(l.endswith('"-" "-"') for l in lines()) and proxy.access()
+    eventually(lambda: not [name for name in proxy.descriptors() if "old.log" in name], "the old file stays open")
     proxy.at_rest = proxy.descriptors()  # under their new names
 
 

@@ -50,7 +50,7 @@ static inline int stage_open(void **state)
     s->log = (struct errlog){ .file = &s->log_file, .level = LEVEL_INFO };
     s->text = malloc(STAGE_TEXT);
     buf_init(&s->said, STAGE_TEXT, NULL);
-    *w = (struct worker){ .loop = &s->loop, .log = &s->log, .token = "0a1b2c3d" };
+    *w = (struct worker){ .loop = &s->loop, .log = &s->log, .shared.token = "0a1b2c3d" };
     w->budget.max = SIZE_MAX / 2;
     w->hash_key = hash_key_new();
     link_init(&w->tunnels);

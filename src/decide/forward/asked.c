@@ -122,7 +122,7 @@ static bool hop_loops(struct span value, const char *token, uint64_t most_hops)
 bool asked_in_a_loop(const struct exchange *x, uint64_t most_hops)
 {
     const struct fields *fields = &x->request.fields;
-    const char *token = x->worker->token;
+    const char *token = x->worker->shared.token;
     uint64_t hops = 0;
 
     for (unsigned i = 0; i < fields->count; i++) {

@@ -83,7 +83,7 @@ static inline int room_open(void **state)
     struct room *r = calloc(1, sizeof(*r));
 
     r->log = (struct errlog){ .file = NULL };
-    r->worker = (struct worker){ .log = &r->log, .generation = &r->g, .token = "0a1b2c3d" };
+    r->worker = (struct worker){ .log = &r->log, .generation = &r->g, .shared.token = "0a1b2c3d" };
     r->worker.budget.max = 1 << 20;
     r->worker.own.at = r->own;
     r->worker.own.count = COUNT(r->own);
