@@ -28,6 +28,8 @@ static int perform(const struct options *o)
         return service_run(o);
     case TASK_TEST:
         return service_test(o);
+    case TASK_SIGNAL:
+        return service_signal(o);
     case TASK_VERSION:
         return show_version(false);
     case TASK_BUILD_INFO:

@@ -6,6 +6,7 @@
 #include "run/master.h"
 
 #include "run/complaint.h"
+#include "run/notify.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -48,14 +49,15 @@ void master_is_ready(struct master *m)
         struct buf messages;
 
         buf_init(&messages, 64 * 1024, NULL);
-        complain_in(manifest, manifest->head.pid_place, &messages, "open() \"%s\" failed (%d: %s)",
-                    manifest->head.pid, -failed, strerrordesc_np(-failed));
-        fwrite(messages.data, 1, messages.len, stderr);
+        pidfile_complain(manifest, failed, &messages);
+        terminal_say(&m->terminal, buf_view(&messages));
         buf_done(&messages);
         master_stop(m, MASTER_FAILED);
         return;
     }
     supply_announce(m->supply, NULL);
+    notify_ready();
+    terminal_ready(&m->terminal);
 }
 
 void master_stop(struct master *m, enum master_state how)
@@ -63,6 +65,7 @@ void master_stop(struct master *m, enum master_state how)
     if (m->state == MASTER_FAILED || (m->state >= MASTER_QUITS && how <= m->state))
         return;
     m->state = how;
+    notify("STOPPING=1");
     reload_stop(m);
     supply_close_sockets(m->supply);
     children_end(m, how == MASTER_QUITS);
@@ -131,7 +134,8 @@ static void serve(struct master *m)
     }
 }
 
-int master_run(const struct options *o, const struct bundle_request *request, struct supply *s)
+int master_run(const struct options *o, const struct bundle_request *request, struct supply *s,
+               const struct terminal *terminal)
 {
     struct master *m = calloc(1, sizeof(*m));
 
@@ -140,7 +144,8 @@ int master_run(const struct options *o, const struct bundle_request *request, st
     m->options = o;
     m->request = *request;
     m->supply = s;
-    m->pidfile.leash = -1;
+    m->pidfile = (struct pidfile){ .leash = -1, .lock = -1 };
+    m->terminal = *terminal;
     m->reload.reader = (struct reader){ .bundle = -1, .said = -1 };
     supply_open_errors(s, &m->logs);
     m->signals = master_signals_open();

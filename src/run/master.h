@@ -6,6 +6,7 @@
 #include "run/pidfile.h"
 #include "run/reader.h"
 #include "run/supply.h"
+#include "run/terminal.h"
 
 /* The master: reads no peer's byte. It has configurations read, holds what they need (sockets,
  * logs, bundle), starts workers and gives them orders, and does what signals ask for.
@@ -14,6 +15,7 @@
  *     master_signals.c    what signals ask for
  *     master_children.c   workers: start, frames, death, back-off
  *     master_reload.c     a configuration takes the place of another
+ *     master_upgrade.c    a binary takes the place of ours
  */
 
 struct child {
@@ -53,6 +55,10 @@ struct master {
     struct child *children;
     struct slot slots[MOST_WORKERS];
     struct reload reload;
+    struct upgrade {
+        pid_t pid;    /* of the new binary's master; 0: there is none */
+        bool resting; /* without workers: the new binary's serve (WINCH) */
+    } upgrade;
     int signals; /* a signalfd */
     enum master_state {
         MASTER_STARTS, /* not all workers have answered yet */
@@ -62,11 +68,12 @@ struct master {
         MASTER_FAILED /* as STOPS, and the exit code is 1 */
     } state;
     uint64_t kill_at; /* ms: those that still live are killed */
-    int ready;        /* a pipe to whoever started us in the background; -1: none */
+    struct terminal terminal;
 };
 
 /* Runs until a signal ends it. The supply is taken over. The exit code. */
-int master_run(const struct options *o, const struct bundle_request *request, struct supply *s);
+int master_run(const struct options *o, const struct bundle_request *request, struct supply *s,
+               const struct terminal *terminal);
 
 /* --- master.c ------------------------------------------------------------------------------- */
 
@@ -111,5 +118,13 @@ void reload_check(struct master *m);
 /* A worker could not do what it was told. */
 void reload_failed(struct master *m, struct span failure);
 void reload_stop(struct master *m);
+
+/* --- master_upgrade.c ----------------------------------------------------------------------- */
+
+void upgrade_begin(struct master *m);
+/* The new binary's master has ended. */
+void upgrade_ended(struct master *m, int status);
+/* Workers leave, and no new ones are started; or they are again. */
+void upgrade_rest(struct master *m, bool rest);
 
 #endif

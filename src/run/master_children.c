@@ -168,6 +168,8 @@ uint64_t children_start(struct master *m)
 {
     uint64_t look = UINT64_MAX;
 
+    if (m->upgrade.resting)
+        return look;
     for (unsigned i = 0; i < m->supply->manifest->head.workers; i++) {
         struct slot *s = &m->slots[i];
 
@@ -288,6 +290,8 @@ void children_bury(struct master *m)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == m->reload.reader.pid)
             reload_read(m, status);
+        else if (pid == m->upgrade.pid)
+            upgrade_ended(m, status);
         else
             bury(m, pid, status);
     }

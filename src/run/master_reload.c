@@ -7,7 +7,7 @@
  * whoever asked. One at a time: what is asked for meanwhile comes after it, once. */
 #include "run/master.h"
 
-#include <stdio.h>
+#include "run/notify.h"
 
 enum { MOST_MESSAGES = 1024 * 1024 };
 
@@ -51,6 +51,13 @@ static void answer(struct master *m, struct span failure)
         tell(r->arg, failure);
 }
 
+/* It is over, whatever came of it. */
+static void end(struct master *m, struct span failure)
+{
+    notify_ready();
+    answer(m, failure);
+}
+
 /* --- steps ---------------------------------------------------------------------------------- */
 
 static bool is_busy(const struct master *m)
@@ -61,11 +68,12 @@ static bool is_busy(const struct master *m)
 static void begin(struct master *m)
 {
     m->reload.again = false;
+    notify_reloading();
     int failed = reader_start(&m->reload.reader, &m->request);
     if (failed == 0)
         return;
     master_log(m, LEVEL_ALERT, -failed, "the configuration reader cannot start");
-    answer(m, span_of("the configuration reader cannot start"));
+    end(m, span_of("the configuration reader cannot start"));
 }
 
 void master_reload(struct master *m, void (*tell)(void *arg, struct span failure), void *arg)
@@ -88,7 +96,7 @@ void reload_read(struct master *m, int status)
         bundle >= 0 ? supply_new(bundle, m->supply, SUPPLY_AT_ONCE, &messages) : NULL;
     log_messages(m, buf_view(&messages));
     if (next == NULL) {
-        answer(m, buf_view(&messages));
+        end(m, buf_view(&messages));
     } else {
         m->reload.before = m->supply;
         m->supply = next;
@@ -114,7 +122,7 @@ void reload_check(struct master *m)
         supply_announce(m->supply, r->before);
         supply_free(&r->before);
         master_log(m, LEVEL_NOTICE, 0, "reconfigured");
-        answer(m, (struct span){ NULL, 0 });
+        end(m, (struct span){ NULL, 0 });
     }
     if (r->again && !is_busy(m))
         begin(m);
@@ -124,11 +132,11 @@ void reload_failed(struct master *m, struct span failure)
 {
     log_messages(m, failure);
     if (m->state == MASTER_STARTS) {
-        fprintf(stderr, "%.*s", (int)failure.len, failure.at);
+        terminal_say(&m->terminal, failure);
         master_stop(m, MASTER_FAILED);
         return;
     }
-    answer(m, failure);
+    end(m, failure);
 }
 
 void reload_stop(struct master *m)

@@ -1,8 +1,10 @@
 /* What signals ask the master for, as NGINX (nginx-semantics 2): QUIT ends when what runs has come
- * to its end, TERM and INT end at once, HUP takes a new configuration, USR1 opens the logs anew. */
+ * to its end, TERM and INT end at once, HUP takes a new configuration, USR1 opens the logs anew,
+ * USR2 starts a new binary, WINCH sends the workers away. */
 #include "run/master.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -42,6 +44,36 @@ static void reopen_logs(struct master *m)
     children_send_logs(m);
 }
 
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* One that leaves by WINCH comes back by HUP, as it was. */
+static void reconfigure(struct master *m)
+{
+    bool rested = m->upgrade.resting;
+
+    upgrade_rest(m, false);
+    if (!rested || m->upgrade.pid == 0)
+        master_reload(m, NULL, NULL);
+}
+
+/* The size of a terminal's window is no reason to stop serving. */
+static void rest(struct master *m, const struct signalfd_siginfo *s)
+{
+    if (has_terminal()) {
+        say(m, s, ", ignored: there is a terminal");
+        return;
+    }
+    say(m, s, ", shutting down workers");
+    upgrade_rest(m, true);
+}
+
 static void obey(struct master *m, const struct signalfd_siginfo *s)
 {
     switch (s->ssi_signo) {
@@ -50,23 +82,26 @@ static void obey(struct master *m, const struct signalfd_siginfo *s)
         break;
     case SIGHUP:
         say(m, s, ", reconfiguring");
-        master_reload(m, NULL, NULL);
+        reconfigure(m);
         break;
     case SIGUSR1:
         say(m, s, ", reopening logs");
         reopen_logs(m);
         break;
+    case SIGUSR2:
+        say(m, s, ", changing binary");
+        upgrade_begin(m);
+        break;
+    case SIGWINCH:
+        rest(m, s);
+        break;
     case SIGQUIT:
         say(m, s, ", shutting down");
         master_stop(m, MASTER_QUITS);
         break;
-    case SIGTERM:
-    case SIGINT:
+    default:
         say(m, s, ", exiting");
         master_stop(m, MASTER_STOPS);
-        break;
-    default:
-        say(m, s, ", not supported yet");
     }
 }
 

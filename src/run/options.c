@@ -4,7 +4,9 @@
 
 #include "run/quick.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const struct {
     char flag;
@@ -27,6 +29,27 @@ static bool fail(struct options *o, const char *format, char flag, const char *w
     return false;
 }
 
+static bool take_signal(struct options *o, struct span name)
+{
+    static const struct {
+        const char *name;
+        int signal;
+    } signals[] = {
+        { "stop", SIGTERM }, { "quit", SIGQUIT }, { "reopen", SIGUSR1 }, { "reload", SIGHUP }
+    };
+
+    for (size_t i = 0; i < COUNT(signals); i++) {
+        if (!span_is(name, signals[i].name))
+            continue;
+        o->task = TASK_SIGNAL;
+        o->signal = signals[i].signal;
+        return true;
+    }
+    fprintf(stderr, "bifrons: invalid option: \"-s %.*s\"\n", (int)name.len, name.at);
+    o->task = TASK_FAIL;
+    return false;
+}
+
 static bool take_value(struct options *o, char flag, const char *value)
 {
     struct span text = span_of(value);
@@ -44,6 +67,8 @@ static bool take_value(struct options *o, char flag, const char *value)
     case 'e':
         o->error_log = text;
         return true;
+    case 's':
+        return take_signal(o, text);
     default:
         return fail(o, "option \"-%c\" is known, not supported yet%s", flag, "");
     }
@@ -98,11 +123,22 @@ bool options_word(struct options *o, const char *word, const char *following, in
     return true;
 }
 
+/* What an upgrade starts: the file of that name, which may be another one by then. */
+static const char *binary_of(const char *word, struct arena *arena)
+{
+    enum { LONGEST = 1024 };
+    char *path = arena_zalloc(arena, LONGEST);
+    ssize_t len = readlink("/proc/self/exe", path, LONGEST - 1);
+
+    return strchr(word, '/') != NULL || len <= 0 ? word : path;
+}
+
 struct options options_read(int argc, char **argv, struct arena *arena)
 {
-    struct options o = { .task = TASK_RUN, .arena = arena };
+    struct options o = { .task = TASK_RUN, .arena = arena, .arguments = argv };
     int i = 1;
 
+    o.binary = binary_of(argc > 0 ? argv[0] : "", arena);
     if (argc > 1 && argv[1][0] != '-') {
         if (!quick_knows(argv[1])) {
             fprintf(stderr, "bifrons: unknown command \"%s\"; see bifrons -h\n", argv[1]);
@@ -130,24 +166,26 @@ struct options options_read(int argc, char **argv, struct arena *arena)
 
 void options_help(void)
 {
-    fputs("bifrons version: bifrons/" BIFRONS_VERSION "\n"
-          "Usage: bifrons [-?hvVtq] [-p prefix] [-c filename] [-e filename] [-g directives]\n"
-          "       bifrons reverse-proxy --from ADDRESS --to ADDRESS\n"
-          "       bifrons forward-proxy [--listen ADDRESS] [--allow NETWORK] [--deny-list FILE]\n"
-          "       bifrons file-server --root FOLDER [--listen ADDRESS]\n"
-          "       bifrons explain [-c filename] URL\n"
-          "       bifrons forward explain [-c filename] URL | HOST:PORT\n"
-          "       bifrons COMMAND -h\n"
-          "\n"
-          "Options:\n"
-          "  -?,-h         : this help\n"
-          "  -v            : show version and exit\n"
-          "  -V            : show version and how it was built, then exit\n"
-          "  -t            : test configuration and exit\n"
-          "  -q            : suppress non-error messages during configuration testing\n"
-          "  -p prefix     : set prefix path (default: /var/lib/bifrons/)\n"
-          "  -e filename   : set error log file (default: logs/error.log)\n"
-          "  -c filename   : set configuration file (default: /etc/bifrons/bifrons.conf)\n"
-          "  -g directives : set global directives out of configuration file\n",
-          stderr);
+    fputs(
+        "bifrons version: bifrons/" BIFRONS_VERSION "\n"
+        "Usage: bifrons [-?hvVtq] [-s signal] [-p prefix] [-c filename] [-e filename] [-g directives]\n"
+        "       bifrons reverse-proxy --from ADDRESS --to ADDRESS\n"
+        "       bifrons forward-proxy [--listen ADDRESS] [--allow NETWORK] [--deny-list FILE]\n"
+        "       bifrons file-server --root FOLDER [--listen ADDRESS]\n"
+        "       bifrons explain [-c filename] URL\n"
+        "       bifrons forward explain [-c filename] URL | HOST:PORT\n"
+        "       bifrons COMMAND -h\n"
+        "\n"
+        "Options:\n"
+        "  -?,-h         : this help\n"
+        "  -v            : show version and exit\n"
+        "  -V            : show version and how it was built, then exit\n"
+        "  -t            : test configuration and exit\n"
+        "  -q            : suppress non-error messages during configuration testing\n"
+        "  -s signal     : send signal to a master process: stop, quit, reopen, reload\n"
+        "  -p prefix     : set prefix path (default: /var/lib/bifrons/)\n"
+        "  -e filename   : set error log file (default: logs/error.log)\n"
+        "  -c filename   : set configuration file (default: /etc/bifrons/bifrons.conf)\n"
+        "  -g directives : set global directives out of configuration file\n",
+        stderr);
 }

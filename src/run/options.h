@@ -7,7 +7,8 @@
 enum task {
     TASK_RUN,
     TASK_TEST,
-    TASK_PRINT, /* the configuration of a quick command */
+    TASK_SIGNAL, /* -s: to the master that runs */
+    TASK_PRINT,  /* the configuration of a quick command */
     TASK_VERSION,
     TASK_BUILD_INFO,
     TASK_HELP,
@@ -19,8 +20,11 @@ struct options {
     enum task task;
     struct span file, prefix, globals, error_log; /* empty: not given */
     struct span text;                             /* of a quick command: the configuration itself */
+    int signal;                                   /* of -s */
     bool quiet;
     bool quick;
+    char **arguments;   /* of the process */
+    const char *binary; /* what was started: absolute */
     struct arena *arena;
 };
 

@@ -1,28 +1,72 @@
 /* The pid file, and the process that may have to remove it. */
 #include "run/pidfile.h"
 
+#include "run/complaint.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static bool write_number(const char *path)
+/* Held for as long as the owner lives; other processes ask by is_locked. */
+static bool lock(int fd)
 {
-    char text[32];
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    return fcntl(fd, F_OFD_SETLK, &whole) == 0;
+}
+
+static bool is_locked(int fd)
+{
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    return fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
+int pidfile_read(const char *path, pid_t *ret_pid)
+{
+    char text[32] = "", *end;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
-        return false;
-    int len = snprintf(text, sizeof(text), "%d\n", getpid());
-    bool good = write(fd, text, (size_t)len) == len;
-    int error = errno;
+        return -errno;
+    ssize_t len = read(fd, text, sizeof(text) - 1);
+    bool locked = is_locked(fd);
     close(fd);
-    errno = error;
-    return good;
+    long number = len > 0 ? strtol(text, &end, 10) : 0;
+    if (number <= 0 || number > INT_MAX || (*end != '\n' && *end != '\0'))
+        return -EINVAL;
+    *ret_pid = (pid_t)number;
+    return locked ? 0 : -ESRCH;
+}
+
+/* A new file takes the place of the old one at once: nobody reads half a number. */
+static int write_number(struct pidfile *p)
+{
+    char temporary[sizeof(p->path) + 16], text[32];
+    int len = snprintf(text, sizeof(text), "%d\n", (int)p->owner);
+
+    snprintf(temporary, sizeof(temporary), "%s.%d", p->path, (int)p->owner);
+    p->lock = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (p->lock < 0)
+        return -errno;
+    if (fchmod(p->lock, 0644) < 0 || write(p->lock, text, (size_t)len) != len || !lock(p->lock) ||
+        rename(temporary, p->path) < 0) {
+        int failed = -errno;
+
+        unlink(temporary);
+        close(p->lock);
+        p->lock = -1;
+        return failed;
+    }
+    return 0;
 }
 
 /* Only if the file still is ours: another instance may have written its own. */
@@ -58,15 +102,52 @@ static void keep(const char *path, pid_t owner, int leash)
     _exit(0);
 }
 
+/* 0: it may be made; 1: none is wanted; -errno. */
+static int look_at(const char *path)
+{
+    struct stat st;
+    pid_t other;
+
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return S_ISLNK(st.st_mode)   ? -ELOOP /* somebody else chose where it leads */
+               : S_ISCHR(st.st_mode) ? 1      /* /dev/null */
+                                     : -EINVAL;
+    return pidfile_read(path, &other) == 0 ? -EBUSY : 0;
+}
+
 int pidfile_write(struct span path, struct pidfile *ret)
 {
-    *ret = (struct pidfile){ .leash = -1, .owner = getpid() };
+    *ret = (struct pidfile){ .leash = -1, .lock = -1, .owner = getpid() };
     if (!span_to_cstr(path, sizeof(ret->path), ret->path))
         return -ENAMETOOLONG;
-    if (write_number(ret->path))
-        return 0;
-    ret->path[0] = '\0';
-    return -errno;
+    int failed = look_at(ret->path);
+    if (failed == 0)
+        failed = write_number(ret);
+    if (failed != 0)
+        ret->path[0] = '\0';
+    return failed < 0 ? failed : 0;
+}
+
+void pidfile_complain(const struct manifest *m, int failed, struct buf *messages)
+{
+    const char *path = m->head.pid;
+
+    if (failed == -EBUSY)
+        complain_in(m, m->head.pid_place, messages, "\"%s\" belongs to a process that is running",
+                    path);
+    else
+        complain_in(m, m->head.pid_place, messages, "open() \"%s\" failed (%d: %s)", path, -failed,
+                    strerrordesc_np(-failed));
+}
+
+bool pidfile_move(struct pidfile *p, const char *path)
+{
+    if (p->path[0] == '\0')
+        return true;
+    if (rename(p->path, path) < 0)
+        return false;
+    snprintf(p->path, sizeof(p->path), "%s", path);
+    return true;
 }
 
 int pidfile_guard(struct pidfile *p)
@@ -110,5 +191,7 @@ void pidfile_remove(struct pidfile *p)
         while (waitpid(p->keeper, NULL, 0) < 0 && errno == EINTR)
             continue;
     }
-    *p = (struct pidfile){ .leash = -1 };
+    if (p->lock >= 0)
+        close(p->lock);
+    *p = (struct pidfile){ .leash = -1, .lock = -1 };
 }

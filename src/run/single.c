@@ -3,7 +3,7 @@
 #include "run/single.h"
 
 #include "log/error_log.h"
-#include "run/complaint.h"
+#include "run/notify.h"
 #include "run/pidfile.h"
 #include "run/signals.h"
 #include "run/worker.h"
@@ -18,6 +18,7 @@ struct single {
     struct signals signals;
     struct pidfile pidfile;
     struct supply *supply; /* owned */
+    struct terminal terminal;
     int code;
 };
 
@@ -57,13 +58,15 @@ static void on_answer(struct worker_process *p, struct span failure)
     struct single *s = p->arg;
 
     if (failure.len > 0) {
-        fprintf(stderr, "%.*s", (int)failure.len, failure.at);
+        terminal_say(&s->terminal, failure);
         s->code = 1;
         worker_end(p, false);
         return;
     }
     supply_announce(s->supply, NULL);
     supply_close_sockets(s->supply);
+    notify_ready();
+    terminal_ready(&s->terminal);
 }
 
 /* Written with the rights that we were started with, and removed with them. */
@@ -78,9 +81,8 @@ static bool write_pidfile(struct single *s)
     if (failed == 0)
         return true;
     buf_init(&messages, 64 * 1024, NULL);
-    complain_in(m, m->head.pid_place, &messages, "open() \"%s\" failed (%d: %s)", m->head.pid,
-                -failed, strerrordesc_np(-failed));
-    fwrite(messages.data, 1, messages.len, stderr);
+    pidfile_complain(m, failed, &messages);
+    terminal_say(&s->terminal, buf_view(&messages));
     buf_done(&messages);
     return false;
 }
@@ -102,14 +104,15 @@ static bool start(struct single *s)
     return true;
 }
 
-int single_run(const struct options *o, struct supply *supply)
+int single_run(const struct options *o, struct supply *supply, const struct terminal *terminal)
 {
     struct single *s = calloc(1, sizeof(*s));
 
     if (s == NULL)
         abort();
     s->supply = supply;
-    s->pidfile.leash = -1;
+    s->terminal = *terminal;
+    s->pidfile = (struct pidfile){ .leash = -1, .lock = -1 };
     if ((!o->quick && !write_pidfile(s)) || !start(s)) {
         pidfile_remove(&s->pidfile);
         _exit(1); /* half a worker has nothing that must be kept */

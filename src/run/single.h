@@ -3,9 +3,10 @@
 
 #include "run/options.h"
 #include "run/supply.h"
+#include "run/terminal.h"
 
 /* `master_process off`: this process serves by itself until a signal ends it. The supply is taken
  * over. The exit code. */
-int single_run(const struct options *o, struct supply *s);
+int single_run(const struct options *o, struct supply *s, const struct terminal *terminal);
 
 #endif

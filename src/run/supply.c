@@ -23,27 +23,16 @@
 
 enum { TRIES = 5, BETWEEN_TRIES_MS = 500 };
 
-struct supply_socket {
-    uint32_t refs;
-    int fd; /* owned */
-    uint32_t id;
-    uint32_t number; /* listener->socket, in this supply */
-    unsigned slot;   /* the worker's, for which it was made */
-    uint32_t nth;    /* among the listeners that ask for the same address: port 0 */
-    struct manifest_listener asked;
-};
-
 /* --- sockets -------------------------------------------------------------------------------- */
 
-static struct supply_socket **add_socket(struct supply *s, struct supply_socket *socket)
+static void add_socket(struct supply *s, struct supply_socket *socket)
 {
     struct supply_sockets *all = &s->sockets;
 
     all->at = realloc(all->at, (all->count + 1) * sizeof(struct supply_socket *));
     if (all->at == NULL)
         abort();
-    all->at[all->count] = socket;
-    return &all->at[all->count++];
+    all->at[all->count++] = socket;
 }
 
 static bool asks_the_same(const struct manifest_listener *a, const struct manifest_listener *b)
@@ -101,6 +90,12 @@ static struct supply_socket *socket_new(const struct manifest_listener *l, uint3
                                    .nth = nth,
                                    .asked = *l };
     return new;
+}
+
+void supply_add_socket(struct supply *s, const struct manifest_listener *asked, uint32_t nth,
+                       unsigned slot, int fd)
+{
+    add_socket(s, socket_new(asked, nth, slot, fd));
 }
 
 /* One listener for one worker: passed on, or new. 0 or -errno. */
@@ -275,6 +270,17 @@ void supply_reopen_logs(struct supply *s, const struct errlog *log)
 
 /* --- a supply ------------------------------------------------------------------------------- */
 
+struct supply *supply_of_sockets(void)
+{
+    struct supply *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        abort();
+    s->bundle = -1;
+    random_bytes(&s->seed, sizeof(s->seed));
+    return s;
+}
+
 struct supply *supply_new(int bundle, const struct supply *before, enum supply_manner manner,
                           struct buf *messages)
 {
@@ -320,7 +326,8 @@ void supply_free(struct supply **ref)
         log_file_close(&s->logs.at[i]);
     free(s->logs.at);
     manifest_free(&s->manifest);
-    close(s->bundle);
+    if (s->bundle >= 0)
+        close(s->bundle);
     explicit_bzero(&s->seed, sizeof(s->seed));
     free(s);
 }

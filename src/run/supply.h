@@ -7,6 +7,17 @@
 
 struct error_logs;
 
+/* A listening socket of a worker. */
+struct supply_socket {
+    uint32_t refs; /* supplies */
+    int fd;        /* owned */
+    uint32_t id;
+    uint32_t number; /* listener->socket, in the newest supply */
+    unsigned slot;   /* of the worker for which it was made */
+    uint32_t nth;    /* among the listeners that ask for the same address: port 0 */
+    struct manifest_listener asked;
+};
+
 /* What a configuration needs of whoever may open things, and has got: the bundle, listening
  * sockets, files of logs. It is the master's (or, without a master, the one process's own). A
  * reload makes the next supply out of the one before: sockets of the same address pass on, and are
@@ -34,6 +45,10 @@ enum supply_manner { SUPPLY_PATIENT, SUPPLY_AT_ONCE, SUPPLY_TRIAL };
 struct supply *supply_new(int bundle, const struct supply *before, enum supply_manner manner,
                           struct buf *messages);
 void supply_free(struct supply **s);
+/* One of sockets alone, which were bound by somebody else; for supply_new to begin with. */
+struct supply *supply_of_sockets(void);
+void supply_add_socket(struct supply *s, const struct manifest_listener *asked, uint32_t nth,
+                       unsigned slot, int fd);
 /* Nobody is to connect any more; workers still may have them. */
 void supply_close_sockets(struct supply *s);
 
