@@ -5,13 +5,13 @@
  */
 #include "run/inherit.h"
 
+#include "base/cursor.h"
 #include "net/listen.h"
 #include "run/supply.h"
 
 #include <fcntl.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { FIRST_OF_MANAGER = 3, MOST_OF_MANAGER = 1024 };
@@ -30,35 +30,44 @@ static bool is_listening(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
 }
 
-static bool take_one(struct supply *s, const char *text, struct buf *messages)
+/* A number, and the comma behind it. */
+static bool eat_number(struct cursor *c, uint64_t max, uint64_t *ret)
+{
+    return cursor_decimal(c, max, ret) && cursor_eat_byte(c, ',');
+}
+
+/* What follows the descriptor. */
+static bool take_one(struct supply *s, struct cursor *c, int fd)
 {
     struct manifest_listener asked = { .backlog = 0 };
-    unsigned slot, nth, flags;
-    char ip[64];
-    uint16_t port;
-    int fd;
+    uint64_t slot, nth, flags, port;
+    struct span ip;
 
-    if (sscanf(text, "%d,%u,%u,%u,%hu,%63[^;]", &fd, &slot, &nth, &flags, &port, ip) != 6 ||
-        slot >= MOST_WORKERS || !address_parse_ip(span_of(ip), &asked.address)) {
-        buf_adds(messages, "bifrons: [emerg] invalid $BIFRONS\n");
+    if (!eat_number(c, MOST_WORKERS - 1, &slot) || !eat_number(c, UINT16_MAX, &nth) ||
+        !eat_number(c, UINT16_MAX, &flags) || !eat_number(c, UINT16_MAX, &port) ||
+        !cursor_until(c, ';', &ip) || !address_parse_ip(ip, &asked.address))
         return false;
-    }
-    if (!is_listening(fd))
-        return complain(fd, "$BIFRONS", messages);
-    asked.address.port = port; /* 0: the kernel chose it */
-    asked.flags = flags;
+    asked.address.port = (uint16_t)port; /* 0: the kernel chose it */
+    asked.flags = (unsigned)flags;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    supply_add_socket(s, &asked, nth, slot, fd);
+    supply_add_socket(s, &asked, (uint32_t)nth, (unsigned)slot, fd);
     return true;
 }
 
-static bool take_those_of_master(struct supply *s, const char *text, struct buf *messages)
+static bool take_those_of_master(struct supply *s, struct span text, struct buf *messages)
 {
-    while (text != NULL && *text != '\0') {
-        if (!take_one(s, text, messages))
+    struct cursor c = cursor_of(text);
+    uint64_t fd;
+
+    while (cursor_left(&c) > 0) {
+        bool good = eat_number(&c, INT_MAX, &fd);
+
+        if (good && !is_listening((int)fd))
+            return complain((int)fd, "$BIFRONS", messages);
+        if (!good || !take_one(s, &c, (int)fd)) {
+            buf_adds(messages, "bifrons: [emerg] invalid $BIFRONS\n");
             return false;
-        text = strchr(text, ';');
-        text = text != NULL ? text + 1 : NULL;
+        }
     }
     return true;
 }
@@ -84,14 +93,21 @@ static bool take_those_of_manager(struct supply *s, int count, struct buf *messa
     return true;
 }
 
+/* A number that is all of a variable. */
+static uint64_t number_in(const char *name, uint64_t max)
+{
+    const char *text = getenv(name);
+    struct cursor c = cursor_of(span_of(text != NULL ? text : ""));
+    uint64_t number;
+
+    return cursor_decimal(&c, max, &number) && cursor_left(&c) == 0 ? number : 0;
+}
+
 static int count_of_manager(void)
 {
-    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-    int n = count != NULL ? atoi(count) : 0;
+    bool for_us = number_in("LISTEN_PID", INT_MAX) == (uint64_t)getpid();
 
-    if (pid == NULL || atoi(pid) != (int)getpid() || n <= 0 || n > MOST_OF_MANAGER)
-        return 0;
-    return n;
+    return for_us ? (int)number_in("LISTEN_FDS", MOST_OF_MANAGER) : 0;
 }
 
 bool inherit_sockets(struct supply **ret, struct buf *messages)
@@ -103,7 +119,7 @@ bool inherit_sockets(struct supply **ret, struct buf *messages)
     if (text == NULL && count == 0)
         return true;
     struct supply *s = supply_of_sockets();
-    bool good = text != NULL ? take_those_of_master(s, text, messages)
+    bool good = text != NULL ? take_those_of_master(s, span_of(text), messages)
                              : take_those_of_manager(s, count, messages);
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");

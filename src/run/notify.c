@@ -18,7 +18,7 @@ void notify(const char *lines)
 
     if (path == NULL || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(to.sun_path))
         return;
-    strcpy(to.sun_path, path);
+    memcpy(to.sun_path, path, strlen(path));
     if (path[0] == '@') /* an abstract name begins with a zero */
         to.sun_path[0] = '\0';
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -166,26 +166,26 @@ struct options options_read(int argc, char **argv, struct arena *arena)
 
 void options_help(void)
 {
-    fputs(
-        "bifrons version: bifrons/" BIFRONS_VERSION "\n"
-        "Usage: bifrons [-?hvVtq] [-s signal] [-p prefix] [-c filename] [-e filename] [-g directives]\n"
-        "       bifrons reverse-proxy --from ADDRESS --to ADDRESS\n"
-        "       bifrons forward-proxy [--listen ADDRESS] [--allow NETWORK] [--deny-list FILE]\n"
-        "       bifrons file-server --root FOLDER [--listen ADDRESS]\n"
-        "       bifrons explain [-c filename] URL\n"
-        "       bifrons forward explain [-c filename] URL | HOST:PORT\n"
-        "       bifrons COMMAND -h\n"
-        "\n"
-        "Options:\n"
-        "  -?,-h         : this help\n"
-        "  -v            : show version and exit\n"
-        "  -V            : show version and how it was built, then exit\n"
-        "  -t            : test configuration and exit\n"
-        "  -q            : suppress non-error messages during configuration testing\n"
-        "  -s signal     : send signal to a master process: stop, quit, reopen, reload\n"
-        "  -p prefix     : set prefix path (default: /var/lib/bifrons/)\n"
-        "  -e filename   : set error log file (default: logs/error.log)\n"
-        "  -c filename   : set configuration file (default: /etc/bifrons/bifrons.conf)\n"
-        "  -g directives : set global directives out of configuration file\n",
-        stderr);
+    fputs("bifrons version: bifrons/" BIFRONS_VERSION "\n"
+          "Usage: bifrons [-?hvVtq] [-s signal] [-p prefix] [-c filename] [-e filename]\n"
+          "               [-g directives]\n"
+          "       bifrons reverse-proxy --from ADDRESS --to ADDRESS\n"
+          "       bifrons forward-proxy [--listen ADDRESS] [--allow NETWORK] [--deny-list FILE]\n"
+          "       bifrons file-server --root FOLDER [--listen ADDRESS]\n"
+          "       bifrons explain [-c filename] URL\n"
+          "       bifrons forward explain [-c filename] URL | HOST:PORT\n"
+          "       bifrons COMMAND -h\n"
+          "\n"
+          "Options:\n"
+          "  -?,-h         : this help\n"
+          "  -v            : show version and exit\n"
+          "  -V            : show version and how it was built, then exit\n"
+          "  -t            : test configuration and exit\n"
+          "  -q            : suppress non-error messages during configuration testing\n"
+          "  -s signal     : send signal to a master process: stop, quit, reopen, reload\n"
+          "  -p prefix     : set prefix path (default: /var/lib/bifrons/)\n"
+          "  -e filename   : set error log file (default: logs/error.log)\n"
+          "  -c filename   : set configuration file (default: /etc/bifrons/bifrons.conf)\n"
+          "  -g directives : set global directives out of configuration file\n",
+          stderr);
 }

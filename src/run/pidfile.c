@@ -1,6 +1,7 @@
 /* The pid file, and the process that may have to remove it. */
 #include "run/pidfile.h"
 
+#include "base/cursor.h"
 #include "run/complaint.h"
 
 #include <errno.h>
@@ -8,8 +9,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -32,7 +31,8 @@ static bool is_locked(int fd)
 
 int pidfile_read(const char *path, pid_t *ret_pid)
 {
-    char text[32] = "", *end;
+    char text[32] = "";
+    uint64_t number;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
@@ -40,8 +40,9 @@ int pidfile_read(const char *path, pid_t *ret_pid)
     ssize_t len = read(fd, text, sizeof(text) - 1);
     bool locked = is_locked(fd);
     close(fd);
-    long number = len > 0 ? strtol(text, &end, 10) : 0;
-    if (number <= 0 || number > INT_MAX || (*end != '\n' && *end != '\0'))
+    struct cursor c = cursor_of((struct span){ text, len > 0 ? (size_t)len : 0 });
+    if (!cursor_decimal(&c, INT_MAX, &number) || number == 0 ||
+        (cursor_left(&c) > 0 && cursor_next(&c) != '\n'))
         return -EINVAL;
     *ret_pid = (pid_t)number;
     return locked ? 0 : -ESRCH;

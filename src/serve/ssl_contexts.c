@@ -192,6 +192,22 @@ bool ssl_init(struct generation *g, struct conf *conf, void *top)
 
 /* --- in a worker ---------------------------------------------------------------------------- */
 
+/* With keys of tickets that all workers have, and no other zone. */
+static struct tls_sessions *new_sessions(const struct worker *w, const struct ssl_zone *zone)
+{
+    struct tls_sessions *s = tls_sessions_new(zone->bytes, zone->session_ms);
+    struct span parts[] = { { (const char *)w->shared.secret, sizeof(w->shared.secret) },
+                            zone->name,
+                            { (const char *)&zone->bytes, sizeof(zone->bytes) } };
+    struct tls_binding seed = tls_bind(parts, COUNT(parts));
+
+    if (s != NULL &&
+        !tls_sessions_seed(s, (struct span){ (const char *)seed.digest, sizeof(seed.digest) }))
+        tls_sessions_unref(&s);
+    explicit_bzero(&seed, sizeof(seed));
+    return s;
+}
+
 /* The last generation's, of the same name and size: sessions outlive a reload. */
 static struct tls_sessions *sessions_for(const struct worker *w, const struct ssl_zone *zone)
 {
@@ -203,7 +219,7 @@ static struct tls_sessions *sessions_for(const struct worker *w, const struct ss
 
     if (before != NULL && before->bytes == zone->bytes && before->sessions != NULL)
         return tls_sessions_ref(before->sessions);
-    return tls_sessions_new(zone->bytes, zone->session_ms);
+    return new_sessions(w, zone);
 }
 
 static struct tls_context *shared_context(struct generation *g, const struct ssl_settings *own)

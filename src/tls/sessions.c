@@ -28,6 +28,11 @@ struct tls_sessions *tls_sessions_new(size_t store, uint64_t session_ms)
     return s;
 }
 
+bool tls_sessions_seed(struct tls_sessions *s, struct span seed)
+{
+    return ticket_ring_seed(&s->ring, seed);
+}
+
 struct tls_sessions *tls_sessions_ref(struct tls_sessions *s)
 {
     s->refs++;

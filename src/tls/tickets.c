@@ -10,6 +10,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 enum { SHORTEST_PERIOD = 3600 * 1000 };
 
@@ -26,8 +27,49 @@ void ticket_ring_done(struct ticket_ring *r)
 {
     for (size_t i = 0; i < TICKET_KEYS; i++)
         secret_done(&r->key[i].secret);
+    secret_done(&r->seed);
     EVP_CIPHER_free(r->cipher);
     *r = (struct ticket_ring){ .cipher = NULL };
+}
+
+bool ticket_ring_seed(struct ticket_ring *r, struct span seed)
+{
+    return secret_init(&r->seed, seed);
+}
+
+/* 64 bytes that follow from the seed, what they are for, and the number of the period. */
+static bool derive(const struct ticket_ring *r, char purpose, uint64_t number,
+                   unsigned char ret[EVP_MAX_MD_SIZE])
+{
+    struct span seed = secret_reveal(&r->seed);
+    unsigned char label[9] = { (unsigned char)purpose };
+    unsigned len;
+
+    for (unsigned i = 0; i < 8; i++)
+        label[1 + i] = (unsigned char)(number >> (56 - 8 * i));
+    return HMAC(EVP_sha512(), seed.at, (int)seed.len, label, sizeof(label), ret, &len) != NULL;
+}
+
+/* The key of a period, derived if it is not at hand. NULL: OpenSSL or memory failed. */
+static struct ticket_key *key_of_period(struct ticket_ring *r, uint64_t number)
+{
+    struct ticket_key *k = &r->key[number % TICKET_KEYS];
+    uint64_t signs_until = (number + 1) * r->period;
+    unsigned char bytes[EVP_MAX_MD_SIZE], name[EVP_MAX_MD_SIZE];
+
+    if (k->secret.pages != NULL && k->signs_until == signs_until)
+        return k;
+    secret_done(&k->secret);
+    bool kept =
+        derive(r, 'k', number, bytes) && derive(r, 'n', number, name) &&
+        secret_init(&k->secret, (struct span){ (const char *)bytes, TICKET_MAC + TICKET_AES });
+    explicit_bzero(bytes, sizeof(bytes));
+    if (!kept)
+        return NULL;
+    memcpy(k->name, name, sizeof(k->name));
+    k->signs_until = signs_until;
+    k->opens_until = signs_until + r->period;
+    return k;
 }
 
 static bool make_key(struct ticket_ring *r, uint64_t now)
@@ -58,6 +100,8 @@ static struct ticket_key *sealing_key(struct ticket_ring *r, uint64_t now)
 {
     struct ticket_key *k = &r->key[r->newest];
 
+    if (r->seed.pages != NULL)
+        return key_of_period(r, now / r->period);
     if (key_lives(k, k->signs_until, now))
         return k;
     return make_key(r, now) ? &r->key[r->newest] : NULL;
@@ -66,6 +110,8 @@ static struct ticket_key *sealing_key(struct ticket_ring *r, uint64_t now)
 static struct ticket_key *opening_key(struct ticket_ring *r, const unsigned char *name,
                                       uint64_t now)
 {
+    if (r->seed.pages != NULL && now >= r->period)
+        key_of_period(r, now / r->period - 1); /* another process may have signed with it */
     for (size_t i = 0; i < TICKET_KEYS; i++) {
         struct ticket_key *k = &r->key[i];
 

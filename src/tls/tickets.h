@@ -6,7 +6,9 @@
 #include <openssl/ssl.h>
 
 /* The keys that seal session tickets: the newest signs, all open. A key signs for one period and
- * opens for one more; a new one is made when a ticket is wanted and the newest is over. */
+ * opens for one more; a new one is made when a ticket is wanted and the newest is over. With a seed
+ * keys are derived from it and the number of the period since the clock began, so that processes
+ * with one seed and one clock open each other's tickets. */
 enum { TICKET_KEYS = 3, TICKET_NAME = 16, TICKET_IV = 16, TICKET_MAC = 32, TICKET_AES = 32 };
 
 struct ticket_key {
@@ -18,12 +20,15 @@ struct ticket_key {
 struct ticket_ring {
     EVP_CIPHER *cipher; /* owned; fetched once, it costs */
     uint64_t period;    /* ms */
+    struct secret seed; /* without pages: keys are random */
     uint32_t newest;
     struct ticket_key key[TICKET_KEYS];
 };
 
 /* Half the session's life, but at least an hour. False: OpenSSL lacks the cipher. */
 bool ticket_ring_init(struct ticket_ring *r, uint64_t session_ms);
+/* From now on keys are derived. False: memory was refused. */
+bool ticket_ring_seed(struct ticket_ring *r, struct span seed);
 void ticket_ring_done(struct ticket_ring *r);
 
 /* What OpenSSL hands over for one ticket, see SSL_CTX_set_tlsext_ticket_key_evp_cb. */

@@ -28,6 +28,9 @@ enum tls_order { TLS_ORDER_UNSET, TLS_ORDER_SERVER, TLS_ORDER_CLIENT };
  * the store holds not one session. */
 struct tls_sessions;
 struct tls_sessions *tls_sessions_new(size_t store, uint64_t session_ms);
+/* The keys of tickets follow from the seed: processes that share it open each other's tickets.
+ * False: memory was refused. */
+bool tls_sessions_seed(struct tls_sessions *s, struct span seed);
 struct tls_sessions *tls_sessions_ref(struct tls_sessions *s);
 void tls_sessions_unref(struct tls_sessions **s);
 size_t tls_sessions_size(uint32_t count); /* a store for so many */

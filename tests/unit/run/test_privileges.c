@@ -152,6 +152,46 @@ static void the_pid_file_of_another_stays(void **state)
     assert_int_equal(access(path, F_OK), 0);
 }
 
+static void a_pid_file_is_held_by_its_owner(void **state)
+{
+    struct pidfile p, other;
+    pid_t pid = 0;
+    char path[200];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/x.pid", folder);
+    assert_int_equal(pidfile_read(path, &pid), -ENOENT);
+    assert_int_equal(pidfile_write(span_of(path), &p), 0);
+    assert_int_equal(pidfile_read(path, &pid), 0);
+    assert_int_equal(pid, getpid());
+    assert_int_equal(pidfile_write(span_of(path), &other), -EBUSY);
+    pidfile_remove(&p);
+
+    FILE *f = fopen(path, "we"); /* nobody holds this one: it is only a hint */
+    assert_true(fputs("1\n", f) >= 0);
+    fclose(f);
+    assert_int_equal(pidfile_read(path, &pid), -ESRCH);
+    assert_int_equal(pid, 1);
+    assert_int_equal(pidfile_write(span_of(path), &p), 0);
+    pidfile_remove(&p);
+    assert_int_equal(pidfile_write(span_of("/dev/null"), &p), 0); /* none is wanted */
+    assert_int_equal(mode_of("x.pid"), 0);
+}
+
+static void a_guarded_pid_file_is_removed_too(void **state)
+{
+    struct pidfile p;
+    char path[200];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/x.pid", folder);
+    assert_int_equal(pidfile_write(span_of(path), &p), 0);
+    assert_int_equal(pidfile_guard(&p), 0);
+    assert_int_equal(access(path, F_OK), 0);
+    pidfile_remove(&p);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 static void a_pid_file_that_is_a_link_is_not_followed(void **state)
 {
     struct pidfile p;
@@ -173,6 +213,8 @@ int main(void)
         IN_FOLDER(a_folder_that_cannot_be_made_is_said_at_its_line),
         IN_FOLDER(the_pid_file_is_there_until_it_is_removed),
         IN_FOLDER(the_pid_file_of_another_stays),
+        IN_FOLDER(a_pid_file_is_held_by_its_owner),
+        IN_FOLDER(a_guarded_pid_file_is_removed_too),
         IN_FOLDER(a_pid_file_that_is_a_link_is_not_followed),
     };
 

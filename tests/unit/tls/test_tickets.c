@@ -135,6 +135,34 @@ static void unknown_names_open_nothing(void **state)
 
 #define WITH_RING(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Two workers, of which one has just come. */
+static void rings_of_one_seed_open_each_others_tickets(void **state)
+{
+    struct tools *t = *state;
+    struct ticket_ring first = t->ring, second, stranger;
+    struct ticket ticket;
+    uint64_t now = 100 * (uint64_t)HOUR + 59 * 60 * 1000;
+
+    assert_true(ticket_ring_seed(&first, (struct span){ "one seed for both", 17 }));
+    assert_true(ticket_ring_init(&second, 300000));
+    assert_true(ticket_ring_seed(&second, (struct span){ "one seed for both", 17 }));
+    assert_true(ticket_ring_init(&stranger, 300000));
+    assert_true(ticket_ring_seed(&stranger, (struct span){ "a seed of others'", 17 }));
+    t->ring = first;
+    assert_int_equal(seal(t, now, &ticket), 1);
+    first = t->ring;
+    t->ring = second;
+    assert_int_equal(open_it(t, now, &ticket, false), 1);
+    assert_int_equal(open_it(t, now + HOUR, &ticket, false), 2); /* the key of the hour before */
+    assert_int_equal(open_it(t, now + 2 * HOUR, &ticket, false), 0);
+    second = t->ring;
+    t->ring = stranger;
+    assert_int_equal(open_it(t, now, &ticket, false), 0);
+    ticket_ring_done(&t->ring);
+    ticket_ring_done(&second);
+    t->ring = first;
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -143,6 +171,7 @@ int main(void)
         WITH_RING(a_quiet_hour_ends_a_key_too),
         WITH_RING(a_long_session_has_a_long_period),
         WITH_RING(unknown_names_open_nothing),
+        WITH_RING(rings_of_one_seed_open_each_others_tickets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
