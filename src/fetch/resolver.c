@@ -71,8 +71,11 @@ static const struct directive directives[] = {
     {},
 };
 
+/* `before`: that of the same role and block in the generation before, or NULL. With the same
+ * settings it goes on, and what it knows outlives a reload. */
 static struct resolver *make(struct worker *w, const struct generation *g,
-                             const struct resolver_settings *own, bool silent)
+                             const struct resolver_settings *own, struct resolver *before,
+                             bool silent)
 {
     struct resolver_options options = own->line.options;
 
@@ -84,6 +87,9 @@ static struct resolver *make(struct worker *w, const struct generation *g,
         options.server_count = 0;
     options.hosts = g->dns.hosts;
     options.timeout_ms = own->timeout;
+    if (before != NULL && span_same(g->dns.hosts, w->generation->dns.hosts) &&
+        resolver_has(before, &options))
+        return resolver_share(before);
     return resolver_new(w->loop, &options);
 }
 
@@ -98,19 +104,33 @@ static const struct conf_block *reverse_block(const struct generation *g)
     return g->top;
 }
 
+static struct resolver *of_block(const struct generation *g, const struct conf_block *block)
+{
+    const struct block_resolvers *all = g != NULL ? g->dns.forward_resolvers : NULL;
+
+    for (unsigned i = 0; all != NULL && i < all->count; i++)
+        if (all->at[i].block->place.file == block->place.file &&
+            all->at[i].block->place.line == block->place.line)
+            return all->at[i].resolver;
+    return NULL;
+}
+
 static void start(struct worker *w, struct generation *g, void *settings)
 {
+    struct resolver *before = w->generation != NULL ? w->generation->dns.resolver : NULL;
     struct conf_block *const *blocks = g->servers.items;
     unsigned module = module_index(g, &resolver_module);
     struct block_resolvers *all = arena_zalloc(&g->arena, sizeof(*all));
 
     (void)settings;
-    g->dns.resolver = make(w, g, settings_in(reverse_block(g), module), g->dns.silent.servers);
+    g->dns.resolver =
+        make(w, g, settings_in(reverse_block(g), module), before, g->dns.silent.servers);
     all->at = arena_alloc(&g->arena, sizeof(*all->at) * (g->servers.len + 1));
     for (uint32_t i = 0; i < g->servers.len; i++)
         if (blocks[i]->context == CTX_FORWARD)
             all->at[all->count++] =
                 (struct block_resolver){ blocks[i], make(w, g, settings_in(blocks[i], module),
+                                                         of_block(w->generation, blocks[i]),
                                                          g->dns.silent.forward) };
     g->dns.forward_resolvers = all;
 }

@@ -41,7 +41,8 @@ struct resolver {
     struct dns_cache cache;
     struct link questions; /* under way */
     unsigned question_count;
-    unsigned refs; /* its user's, and one for each question */
+    unsigned users;
+    unsigned refs; /* its users', and one for each question */
     bool closing;
 };
 
@@ -440,10 +441,30 @@ struct resolver *resolver_new(struct loop *l, const struct resolver_options *opt
     r->loop = l;
     r->options = *options;
     r->options.hosts = (struct span){ NULL, 0 };
-    r->refs = 1;
+    r->users = r->refs = 1;
     link_init(&r->questions);
     dns_cache_init(&r->cache, l->budget);
     return r;
+}
+
+struct resolver *resolver_share(struct resolver *r)
+{
+    r->users++;
+    return r;
+}
+
+bool resolver_has(const struct resolver *r, const struct resolver_options *options)
+{
+    const struct resolver_options *have = &r->options;
+
+    if (have->server_count != options->server_count || have->timeout_ms != options->timeout_ms ||
+        have->valid_ms != options->valid_ms || have->ipv4 != options->ipv4 ||
+        have->ipv6 != options->ipv6)
+        return false;
+    for (unsigned i = 0; i < have->server_count; i++)
+        if (!address_same(&have->servers[i], &options->servers[i]))
+            return false;
+    return true;
 }
 
 void resolver_free(struct resolver **ref)
@@ -453,6 +474,8 @@ void resolver_free(struct resolver **ref)
     if (r == NULL)
         return;
     *ref = NULL;
+    if (--r->users > 0)
+        return;
     r->closing = true;
     for (struct link *l = r->questions.next; l != &r->questions; l = l->next) {
         struct question *q = CONTAINER(l, struct question, link);

@@ -28,8 +28,12 @@ struct resolve_result {
 
 struct resolver;
 struct resolver *resolver_new(struct loop *l, const struct resolver_options *options);
-/* No lookup may be under way. Questions that nobody waits for any more may be: they end in the
- * loop's next turns, and hold what they need until then. */
+/* One more user, who frees it too; what it knows is known to both. */
+struct resolver *resolver_share(struct resolver *r);
+/* Was it made with these? `hosts` is not compared. */
+bool resolver_has(const struct resolver *r, const struct resolver_options *options);
+/* The last user's: no lookup may be under way. Questions that nobody waits for any more may be:
+ * they end in the loop's next turns, and hold what they need until then. */
 void resolver_free(struct resolver **r);
 /* On a fiber. `name`: letters, digits, hyphen, underscore, dots; at most 253 bytes; else
  * RESOLVE_NO_NAME. Equal questions at the same time are asked once. IO_OK: see ret->fault; else

@@ -1,4 +1,6 @@
 """TLS towards clients."""
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -6,6 +8,7 @@ import subprocess
 import pytest
 
 from support.origin import free_port
+from support.waiting import eventually
 from support.wire import Client, request
 
 
@@ -142,6 +145,30 @@ def test_a_session_is_resumed(two_names, authority):
     plain = socket.create_connection(two_names.address, timeout=5)
     with context.wrap_socket(plain, server_hostname="a.example", session=session) as s:
         assert s.session_reused
+
+
+def test_a_session_is_resumed_by_every_worker(start, room, authority):
+    certificate, key = authority.leaf("a.example")
+    text = f"""
+worker_processes 3;
+server {{ listen 127.0.0.1:0 ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; return 200 "x"; }}
+"""
+    proxy = start(text)
+    context = authority.client()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with Client(proxy.address, context, "a.example") as c:
+        session = c.socket.session
+
+    def resumed():
+        with socket.create_connection(proxy.address, timeout=5) as plain:
+            with context.wrap_socket(plain, server_hostname="a.example", session=session) as s:
+                return s.session_reused
+
+    assert all(resumed() for _ in range(15))
+    proxy.reload(text)
+    os.kill(proxy.worker, signal.SIGTERM)
+    eventually(lambda: len(proxy.workers()) == 3 and "exited with code 0" in proxy.errors(), "no successor")
+    assert all(resumed() for _ in range(15)), "also by one that has just come"
 
 
 def test_a_head_is_read_by_the_settings_of_the_server_that_the_hello_names(start, room, authority):

@@ -1,7 +1,9 @@
 """Master and workers: how many, their deaths, the master's death, crash loops."""
+import ctypes
 import os
 import re
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -189,3 +191,42 @@ def test_the_workers_of_root_are_somebody_else(start, room):
         assert re.search(r"Uid:\s+65534\s+65534\s+65534\s+65534", status), status
         assert re.search(r"CapEff:\s+0+\n", status) and re.search(r"NoNewPrivs:\s+1", status)
     proxy.stop(clean=False)
+
+
+def descriptor_of(pid, fd):
+    """A copy of a descriptor of another process (pidfd_open, pidfd_getfd)."""
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    handle = call(434, pid, 0)
+    copy = call(438, handle, fd, 0)
+    os.close(handle)
+    assert copy >= 0, os.strerror(ctypes.get_errno())
+    return copy
+
+
+@pytest.mark.skipif(not ROOTED, reason="needs root")
+@pytest.mark.parametrize("rubbish", [b"x", b"\0" * 100000, b"\1" * 792], ids=["a byte", "much", "a kind that workers do not say"])
+def test_a_worker_that_says_rubbish_is_replaced(start, room, rubbish):
+    """PROC-28."""
+    proxy = start(simple(room))
+    bad = proxy.worker
+    with socket.socket(fileno=descriptor_of(bad, 3)) as channel:
+        channel.send(rubbish)
+    proxy.wait_error(rf"\[alert\] .*worker process {bad} sent what is no frame, killed")
+    eventually(lambda: bad not in proxy.workers(), "it lives")
+    assert serves(proxy)
+    proxy.stop(clean=False)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGQUIT], ids=lambda s: s.name)
+def test_an_end_in_the_midst_of_a_reload(room, sig):
+    """PROC-36."""
+    many = "\n".join(f'server {{ listen 127.0.0.1:0; server_name n{n}; return 200 "x"; }}' for n in range(3000))
+    proxy = Proxy(room, f"pid {room}/b.pid;\n{many}", listeners=1)
+    try:
+        pids = proxy.pids()
+        proxy.process.send_signal(signal.SIGHUP)
+        proxy.wait_error("reconfiguring")
+        proxy.stop(sig)
+        assert not any(is_alive(pid) for pid in pids) and not (room / "b.pid").exists()
+    finally:
+        proxy.kill()

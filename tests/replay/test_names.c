@@ -7,6 +7,7 @@
 #define FORWARD                                                                                  \
     "forward { listen 3128; tunnel_peek off; resolver 192.0.2.53 ipv6=off; resolver_timeout 5s;" \
     " rule allow if client 203.0.113.0/24; }"
+#define SERVER "server { listen 8080; return 200 next; }"
 #define REVERSE(name)                                                          \
     "resolver 192.0.2.53 ipv6=off; resolver_timeout 5s; server { listen 8080;" \
     " location / { proxy_pass http://" name "; } location /own { return 200 own; } }"
@@ -150,6 +151,29 @@ static void a_name_leads_to_the_address_that_was_judged(void **state)
     assert_int_equal(b->conn_count, 1);
 }
 
+/* Unless what is asked, or of whom, has changed. */
+static void what_is_known_of_names_outlives_a_reload(void **state)
+{
+    struct replay *r = *state;
+    struct backend *b = backend_at(r, &outside, 0);
+
+    backend_answers(b, OK(2, "hi"), THEN_KEEP);
+    name_is("public.example", 93, 184, 0);
+    sends(r, 0, "public.example");
+    replay_settle(r);
+    for (int i = 0; i < 3; i++)
+        replay_reload(r, SERVER FORWARD);
+    sends(r, 0, "public.example");
+    replay_settle(r);
+    assert_string_equal(client_got(r, 0), "200 hi; 200 hi");
+    assert_int_equal(names.asked, 1);
+    replay_reload(r, SERVER "forward { listen 3128; resolver 192.0.2.53 ipv6=off; "
+                            "resolver_timeout 6s; rule allow if client 203.0.113.0/24; }");
+    sends(r, 0, "public.example");
+    replay_settle(r);
+    assert_int_equal(names.asked, 2);
+}
+
 static void a_name_that_leads_inside_is_denied(void **state)
 {
     struct replay *r = *state;
@@ -247,7 +271,7 @@ static void a_reload_while_we_resolve_does_no_harm(void **state)
     sends(r, 0, "silent.example");
     replay_wait(r, 1000);
     for (int i = 0; i < 3; i++)
-        replay_reload(r, "server { listen 8080; return 200 next; }" FORWARD);
+        replay_reload(r, SERVER FORWARD);
     replay_wait(r, 5000);
     assert_true(got(r, 0, "504"));
     assert_int_equal(r->worker.generation->refs, 1);
@@ -319,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PROMISE("", a_name_leads_to_the_address_that_was_judged),
+        PROMISE("", what_is_known_of_names_outlives_a_reload),
         PROMISE("", a_name_that_leads_inside_is_denied),
         PROMISE("", a_name_that_turns_inside_is_denied_then),
         PROMISE("", a_name_that_is_not_there_is_502),
