@@ -110,9 +110,22 @@ static int count_of_manager(void)
     return for_us ? (int)number_in("LISTEN_FDS", MOST_OF_MANAGER) : 0;
 }
 
-bool inherit_sockets(struct supply **ret, struct buf *messages)
+/* NULL: there is none. Others may use the name for something else. */
+static const char *of_master(void)
 {
     const char *text = getenv("BIFRONS");
+
+    return text != NULL && text[0] >= '0' && text[0] <= '9' ? text : NULL;
+}
+
+bool inherit_has_master(void)
+{
+    return of_master() != NULL;
+}
+
+bool inherit_sockets(struct supply **ret, struct buf *messages)
+{
+    const char *text = of_master();
     int count = text == NULL ? count_of_manager() : 0;
 
     *ret = NULL;

@@ -5,6 +5,9 @@
 
 struct supply;
 
+/* Has a master started us, which we are to follow? */
+bool inherit_has_master(void);
+
 /* Listening sockets that somebody else has bound for us: the master that we are to follow (by
  * $BIFRONS, as NGINX does by $NGINX), or a service manager ($LISTEN_FDS, if $LISTEN_PID is us).
  *

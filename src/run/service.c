@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum { MOST_MESSAGES = 1024 * 1024 };
@@ -66,7 +65,7 @@ static int serve(const struct options *o, const struct bundle_request *request, 
     int code;
 
     /* Who changes its binary must hear of our end. */
-    if (m->background && getenv("BIFRONS") == NULL && !terminal_leave(&terminal, &code)) {
+    if (m->background && !inherit_has_master() && !terminal_leave(&terminal, &code)) {
         supply_free(&s);
         return code;
     }

@@ -5,7 +5,7 @@
  *             QUIT, STOP, or the end of the master -> worker_end
  *
  * Signals of its own mean what NGINX's workers take them for: QUIT ends gracefully, TERM and INT at
- * once, USR1 opens logs anew; HUP, USR2 and WINCH are the master's business. */
+ * once. HUP, USR2 and WINCH are the master's business, and so is USR1: logs are opened there. */
 #include "run/worker_role.h"
 
 #include "run/channel.h"
@@ -91,9 +91,6 @@ static void on_signal(struct signals *signals, int number)
     case SIGTERM:
     case SIGINT:
         worker_end(&r->process, false);
-        break;
-    case SIGUSR1:
-        worker_reopen_logs(&r->process);
         break;
     default:
         break;

@@ -15,6 +15,12 @@ from support.waiting import eventually
 from support.wire import Client, request
 
 
+def row(*names):
+    """Rows of threats.md: their IDs stand in the name of the case."""
+    return pytest.mark.parametrize("row", names)
+
+
+
 def simple(room, more="", port=0):
     return f'pid {room}/b.pid;\n{more}\nserver {{ listen 127.0.0.1:{port}; return 200 "x"; }}\n'
 
@@ -75,8 +81,9 @@ def test_what_is_wrong_with_a_pid_file_is_said_as_nginx_does(room):
     assert ask().returncode == 1
 
 
-def test_a_stale_number_is_no_reason_to_signal_somebody_else(room):
-    """PROC-19: it is another program's by now."""
+@row("PROC-19-a-stale-number-is-no-reason-to-signal-somebody-else")
+def test_a_stale_number_is_no_reason_to_signal_somebody_else(room, row):
+    """It is another program's by now."""
     with subprocess.Popen(["sleep", "60"]) as other:
         try:
             (room / "c.conf").write_text(simple(room))
@@ -100,8 +107,9 @@ def test_a_second_instance_with_the_same_pid_file_says_so(start, room):
 # logs
 
 
-def test_usr1_has_all_workers_write_to_the_new_file(start, room):
-    """PROC-14: in a folder where a worker could not make it."""
+@row("PROC-14-usr1-has-all-workers-write-to-the-new-file")
+def test_usr1_has_all_workers_write_to_the_new_file(start, room, row):
+    """In a folder where a worker could not make it."""
     (room / "logs").mkdir(mode=0o755)
     proxy = start(f"worker_processes 2; access_log {room}/logs/a.log;\n" + 'server { listen 127.0.0.1:0; return 200 "x"; }')
     assert serves(proxy.address)
@@ -154,8 +162,8 @@ def new_master(proxy):
     return eventually(lambda: (proxy.room / "b.pid").exists() and int((proxy.room / "b.pid").read_text()), "no new pid file")
 
 
-def test_an_upgrade_loses_no_request(start, room):
-    """PROC-22."""
+@row("PROC-22-an-upgrade-loses-no-request")
+def test_an_upgrade_loses_no_request(start, room, row):
     proxy = start(simple(room, "worker_processes 2; access_log off;"))
     old = proxy.process.pid
     with Load(proxy.address, clients=6) as load:
@@ -174,7 +182,7 @@ def test_an_upgrade_loses_no_request(start, room):
             eventually(lambda: load.done > mark + 50, "service does not go on")
         finally:
             proxy.stopped = True
-            load.stopping.set()
+            load.stop()
             os.kill(new, signal.SIGQUIT)
             eventually(lambda: not command_of(new), "it does not end")
     assert load.failed == []
@@ -182,8 +190,9 @@ def test_an_upgrade_loses_no_request(start, room):
     assert not re.search(r"\[(alert|emerg)\]", proxy.errors())
 
 
-def test_an_upgrade_can_be_taken_back(start, room):
-    """PROC-24: WINCH, HUP, then QUIT to the new one."""
+@row("PROC-24-an-upgrade-can-be-taken-back")
+def test_an_upgrade_can_be_taken_back(start, room, row):
+    """WINCH, HUP, then QUIT to the new one."""
     proxy = start(simple(room))
     proxy.process.send_signal(signal.SIGUSR2)
     new = new_master(proxy)
@@ -198,8 +207,8 @@ def test_an_upgrade_can_be_taken_back(start, room):
     proxy.at_rest = proxy.descriptors()
 
 
-def test_a_new_binary_that_fails_changes_nothing(start, room):
-    """PROC-23."""
+@row("PROC-23-a-new-binary-that-fails-changes-nothing")
+def test_a_new_binary_that_fails_changes_nothing(start, room, row):
     proxy = start(simple(room))
     good = proxy.config.read_text()
     proxy.config.write_text("retrun;")
@@ -249,8 +258,8 @@ def test_sockets_of_a_service_manager_are_used(start, room, workers):
         assert serves(proxy.address)
 
 
-def test_a_socket_that_is_promised_and_not_there_is_an_error(room):
-    """PROC-44."""
+@row("PROC-44-a-socket-that-is-promised-and-not-there-is-an-error")
+def test_a_socket_that_is_promised_and_not_there_is_an_error(room, row):
     port = free_port()
     (room / "c.conf").write_text(simple(room, port=port))
     command = ["/usr/bin/python3", "-c", ACTIVATE, str(port), "2", "0", BIFRONS, "-c", room / "c.conf", "-p", room]
@@ -258,8 +267,8 @@ def test_a_socket_that_is_promised_and_not_there_is_an_error(room):
     assert done.returncode == 1 and "descriptor 4 of $LISTEN_FDS is no listening socket" in done.stderr, done.stderr
 
 
-def test_sockets_meant_for_another_process_are_left_alone(start, room):
-    """PROC-44."""
+@row("PROC-44-sockets-meant-for-another-process-are-left-alone")
+def test_sockets_meant_for_another_process_are_left_alone(start, room, row):
     other = free_port()
     proxy = start(simple(room), wrap=["/usr/bin/python3", "-c", ACTIVATE, str(other), "2", "1"])
     assert proxy.port != other and serves(proxy.address)

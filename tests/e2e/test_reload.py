@@ -18,6 +18,12 @@ from support.wire import request
 ROOTED = os.geteuid() == 0
 
 
+def row(*names):
+    """Rows of threats.md: their IDs stand in the name of the case."""
+    return pytest.mark.parametrize("row", names)
+
+
+
 def saying(text, more="", port=0):
     return f'{more}\nserver {{ listen 127.0.0.1:{port}; keepalive_timeout 60s; location / {{ return 200 "{text}"; }} }}\n'
 
@@ -266,8 +272,9 @@ def echoes(c):
     return c.take(12) == b"still there?"
 
 
-def test_memory_is_flat_over_200_reloads(start, room, origin):
-    """TUN-07, PROC-38: a tunnel and a WebSocket stay open over all of them, and hold no generation."""
+@row("TUN-07-PROC-38-memory-is-flat-over-200-reloads")
+def test_memory_is_flat_over_200_reloads(start, room, origin, row):
+    """A tunnel and a WebSocket stay open over all of them, and hold no generation."""
     origin.script = switch_and_echo
     echo = socket.create_server(("127.0.0.1", 0))
 

@@ -16,6 +16,12 @@ from support.waiting import eventually
 ROOTED = os.geteuid() == 0
 
 
+def row(*names):
+    """Rows of threats.md: their IDs stand in the name of the case."""
+    return pytest.mark.parametrize("row", names)
+
+
+
 def simple(room, more=""):
     return f'pid {room}/b.pid;\n{more}\nserver {{ listen 127.0.0.1:0; return 200 "x"; }}\n'
 
@@ -76,8 +82,8 @@ def test_without_a_master_one_process_serves(start, room):
     proxy.wait_error(r"\[notice\] .*signal 1 \(SIGHUP\) received, ignored: there is no master process")
 
 
-def test_a_child_inherits_what_it_was_sent_and_no_more(start, room):
-    """PROC-39."""
+@row("PROC-39-a-child-inherits-what-it-was-sent-and-no-more")
+def test_a_child_inherits_what_it_was_sent_and_no_more(start, room, row):
     proxy = start(simple(room), env={**os.environ, "SECRET_OF_MINE": "x", "TZ": "UTC"})
     environment = Path(f"/proc/{proxy.worker}/environ").read_bytes()
     assert b"SECRET_OF_MINE" not in environment and b"TZ=UTC" in environment
@@ -86,8 +92,8 @@ def test_a_child_inherits_what_it_was_sent_and_no_more(start, room):
 
 
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGSEGV], ids=lambda s: s.name)
-def test_a_worker_that_is_killed_is_back_at_once(start, room, sig):
-    """PROC-01."""
+@row("PROC-01-a-worker-that-is-killed-is-back-at-once")
+def test_a_worker_that_is_killed_is_back_at_once(start, room, sig, row):
     proxy = start(simple(room))
     dead = proxy.worker
     began = time.monotonic()
@@ -102,8 +108,8 @@ def test_a_worker_that_is_killed_is_back_at_once(start, room, sig):
     proxy.stop(clean=False)
 
 
-def test_a_kill_under_load_costs_its_own_connections_alone(start, room):
-    """PROC-01."""
+@row("PROC-01-a-kill-under-load-costs-its-own-connections-alone")
+def test_a_kill_under_load_costs_its_own_connections_alone(start, room, row):
     proxy = start(simple(room, "worker_processes 2;"))
     with Load(proxy.address) as load:
         eventually(lambda: load.done > 100, "no load")
@@ -124,8 +130,9 @@ def test_a_worker_that_ends_by_itself_is_replaced(start, room):
     assert serves(proxy)
 
 
-def test_a_crash_loop_is_slowed_down(start, room):
-    """PROC-04, PROC-07: and the last worker is not given up."""
+@row("PROC-04-PROC-07-a-crash-loop-is-slowed-down")
+def test_a_crash_loop_is_slowed_down(start, room, row):
+    """And the last worker is not given up."""
     proxy = start(simple(room))
     for n in range(4):
         pid = eventually(lambda: next((p for p in proxy.workers() if p != proxy.process.pid), None), "no worker")
@@ -139,8 +146,9 @@ def test_a_crash_loop_is_slowed_down(start, room):
     proxy.stop(clean=False)
 
 
-def test_the_end_of_the_master_is_the_end_of_its_workers(room, origin):
-    """PROC-03: what runs comes to its end, a new master can start meanwhile."""
+@row("PROC-03-the-end-of-the-master-is-the-end-of-its-workers")
+def test_the_end_of_the_master_is_the_end_of_its_workers(room, origin, row):
+    """What runs comes to its end, a new master can start meanwhile."""
     proxy = Proxy(room, simple(room, "worker_processes 2; worker_shutdown_timeout 5s;"))
     workers = proxy.workers()
     try:
@@ -153,8 +161,8 @@ def test_the_end_of_the_master_is_the_end_of_its_workers(room, origin):
         proxy.kill()
 
 
-def test_a_shutdown_has_a_timeout(start, room, origin):
-    """PROC-37."""
+@row("PROC-37-a-shutdown-has-a-timeout")
+def test_a_shutdown_has_a_timeout(start, room, origin, row):
     origin.script = lambda c: (c.read_request(), c.wait_gone())
     proxy = start("worker_shutdown_timeout 300ms;\n"
                   f"server {{ listen 127.0.0.1:0; location / {{ proxy_pass http://{origin.address}; }} }}")
@@ -179,8 +187,9 @@ def test_a_second_instance_says_what_is_wrong(start, room):
 
 
 @pytest.mark.skipif(not ROOTED, reason="needs root")
-def test_the_workers_of_root_are_somebody_else(start, room):
-    """PROC-26: also those that came after a death, and after a reload."""
+@row("PROC-26-the-workers-of-root-are-somebody-else")
+def test_the_workers_of_root_are_somebody_else(start, room, row):
+    """Also those that came after a death, and after a reload."""
     proxy = start(simple(room, "worker_processes 2;"))
     os.kill(proxy.worker, signal.SIGKILL)
     proxy.wait_error("exited on signal 9")
@@ -205,8 +214,8 @@ def descriptor_of(pid, fd):
 
 @pytest.mark.skipif(not ROOTED, reason="needs root")
 @pytest.mark.parametrize("rubbish", [b"x", b"\0" * 100000, b"\1" * 792], ids=["a byte", "much", "a kind that workers do not say"])
-def test_a_worker_that_says_rubbish_is_replaced(start, room, rubbish):
-    """PROC-28."""
+@row("PROC-28-a-worker-that-says-rubbish-is-replaced")
+def test_a_worker_that_says_rubbish_is_replaced(start, room, rubbish, row):
     proxy = start(simple(room))
     bad = proxy.worker
     with socket.socket(fileno=descriptor_of(bad, 3)) as channel:
@@ -218,8 +227,8 @@ def test_a_worker_that_says_rubbish_is_replaced(start, room, rubbish):
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGQUIT], ids=lambda s: s.name)
-def test_an_end_in_the_midst_of_a_reload(room, sig):
-    """PROC-36."""
+@row("PROC-36-an-end-in-the-midst-of-a-reload")
+def test_an_end_in_the_midst_of_a_reload(room, sig, row):
     many = "\n".join(f'server {{ listen 127.0.0.1:0; server_name n{n}; return 200 "x"; }}' for n in range(3000))
     proxy = Proxy(room, f"pid {room}/b.pid;\n{many}", listeners=1)
     try:
@@ -230,3 +239,27 @@ def test_an_end_in_the_midst_of_a_reload(room, sig):
         assert not any(is_alive(pid) for pid in pids) and not (room / "b.pid").exists()
     finally:
         proxy.kill()
+
+
+@row("PROC-35-signals-of-a-worker")
+def test_signals_that_are_the_masters_business_do_a_worker_no_harm(start, room, row):
+    proxy = start(simple(room))
+    worker = proxy.worker
+    for sig in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGPIPE, signal.SIGALRM):
+        os.kill(worker, sig)
+        assert serves(proxy)
+    assert proxy.workers() == [worker]
+    proxy.at_rest = proxy.descriptors()
+
+
+@row("PROC-15-long-lines-of-two-workers")
+def test_lines_of_two_workers_never_mix(start, room, row):
+    proxy = start(f"worker_processes 2; log_format long '$pid {'x' * 3000} $arg_a end';\n"
+                  f"large_client_header_buffers 4 32k; access_log {room}/access.log long;\n"
+                  'server { listen 127.0.0.1:0; return 200 "x"; }')
+    with Load(proxy.address, clients=8, path="/?a=" + "y" * 12000) as load:
+        eventually(lambda: load.done > 400, "no load")
+    assert load.failed == []
+    lines = proxy.wait_access(load.done)
+    assert len({l.split()[0] for l in lines}) == 2
+    assert all(re.fullmatch(r"\d+ x{3000} y{12000} end", l) for l in lines)

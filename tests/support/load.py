@@ -19,6 +19,9 @@ class Load:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
         self.stopping.set()
         for t in self.threads:
             t.join(10)

@@ -1,4 +1,4 @@
-"""PROC: the process, its files and its end. Rows of workers, an agent, reloads and upgrades wait for these."""
+"""PROC: the process, its files and its end. Workers, reloads and upgrades: tests/e2e/test_workers.py and its neighbours."""
 import os
 import resource
 import signal
