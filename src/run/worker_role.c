@@ -31,7 +31,8 @@ static void answer(struct worker_process *p, struct span failure)
     struct frame f = { .kind = failure.len > 0 ? FRAME_FAILED : FRAME_READY };
 
     f.serial = p->order.serial;
-    memcpy(f.text, failure.at, failure.len < FRAME_TEXT - 1 ? failure.len : FRAME_TEXT - 1);
+    if (failure.len > 0)
+        memcpy(f.text, failure.at, failure.len < FRAME_TEXT ? failure.len : FRAME_TEXT - 1);
     channel_send(r->channel.fd, &f, NULL); /* a master that is gone hears nothing */
 }
 

@@ -62,6 +62,7 @@ class Proxy:
         command = [*wrap, BIFRONS, *map(str, args)]
         if config is not None:
             self.logged = log
+            self.beside = (self.room / "bifrons.pid").exists()  # another one runs in this room
             config = self.write(config)
             command += ["-c", str(self.config)]
             listeners = listeners or len(dict.fromkeys(LISTEN.findall(config)))
@@ -79,7 +80,9 @@ class Proxy:
         self.log_mark = 0
 
     def write(self, config):
-        """Puts it into the configuration file; an error log at level info stands before it."""
+        """Puts it into the configuration file; an error log at level info stands before it, and a pid file of its own."""
+        if self.beside and not re.search(r"^\s*pid ", config, re.M):
+            config = f"pid {self.room}/beside-{id(self)}.pid; {config}"
         if self.logged and "error_log" not in config:
             config = f"error_log {self.error_log} info;\n{config}"
         new = self.config.with_suffix(".new")
