@@ -23,7 +23,7 @@ enum frame_kind {
     FRAME_FAILED
 };
 
-enum { FRAME_MOST = 32, FRAME_TEXT = 768 };
+enum { FRAME_MOST = 32, FRAME_TEXT = 512 };
 
 struct frame {
     uint32_t kind;   /* enum frame_kind */
