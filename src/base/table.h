@@ -10,7 +10,7 @@
  * Keys are hashed with a secret; values are copied in and out, never pointed to; what is removed or
  * replaced is wiped, and nothing of it gets into a core dump. */
 
-enum { TABLE_KEY_MOST = 64, TABLE_VALUE_MOST = 4096, TABLE_CHANGE_MOST = 256, TABLE_DIGEST = 16 };
+enum { TABLE_KEY_MOST = 64, TABLE_VALUE_MOST = 4096, TABLE_CHANGE_MOST = 512, TABLE_DIGEST = 16 };
 
 struct table_shape {
     uint32_t key_size;   /* of each key: 1 to TABLE_KEY_MOST */

@@ -22,12 +22,15 @@ struct worker {
     struct link tunnels;               /* fetch/tunnel: the live ones */
     struct log_sinks *sinks;           /* log: open files and their lines of this turn; owned.
                                           NULL: nothing is logged */
-    uint64_t complained;               /* ms: a full worker is said once a second */
     struct serve_state *serve;         /* serve: listening sockets, records of connections; owned */
     struct worker_addresses {
         struct address *at; /* owned */
         unsigned count;
-    } own;                /* of this machine's interfaces */
+    } own;                 /* of this machine's interfaces */
+    struct worker_shared { /* what several workers have together */
+        uint32_t slot;     /* which of them this one is; no other that lives has the same */
+        uint64_t *stats;   /* exchange/stat.h: its own counters; in a zone. NULL: nobody counts */
+    } shared;
     uint64_t connections; /* serial numbers */
     uint64_t exchanges;   /* ever */
     uint32_t live_exchanges;

@@ -11,6 +11,7 @@ MODULE(error_log) /* error_log: of the process and of blocks */
 MODULE(error_page) /* error_page: what errors look like */
 
 MODULE(listen)   /* listen: joins the lines of all blocks */
+MODULE(limit_conn) /* limit_conn: requests in progress of one key */
 MODULE(access)   /* allow, deny: by the client's address */
 MODULE(forward)  /* the forward face: what was asked for, and the rules */
 MODULE(server)   /* server, server_name */
@@ -21,6 +22,7 @@ MODULE(ssl)      /* TLS towards clients */
 MODULE(upstream)    /* groups of servers */
 MODULE(anonymity)   /* what the forward face tells of its clients */
 MODULE(connect)     /* CONNECT */
+MODULE(stub_status) /* stub_status, $connections_* */
 MODULE(proxy)       /* proxy_*, the origins of the forward face, buffering */
 MODULE(gateway)     /* fastcgi_param and its like */
 MODULE(attempts)    /* $upstream_* */

@@ -96,7 +96,8 @@ static void check(struct table *t, struct model *m, uint64_t last)
         if (key == u.key && n == after)
             m->of[key] = n;
         if (n != m->of[key])
-            fail_msg("key %lu: %lu, expected %lu", key, (unsigned long)n, (unsigned long)m->of[key]);
+            fail_msg("key %lu: %lu, expected %lu", key, (unsigned long)n,
+                     (unsigned long)m->of[key]);
     }
     assert_int_equal(table_count(t), there);
 }
@@ -113,8 +114,8 @@ static void a_killed_process_leaves_each_update_done_or_undone(void **state)
 {
     struct table t;
     struct model m = { { 0 } };
-    volatile uint64_t *done = mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE,
-                                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    volatile uint64_t *done =
+        mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     uint64_t noted = 0, slowest = 0;
 
     (void)state;
