@@ -63,7 +63,7 @@ struct loop {
     struct link again;   /* sockets to be called in the next turn */
     struct link closing; /* sockets to end in this turn */
     struct turn_end *ends;
-    struct timer second; /* trims the pools */
+    struct timer second;          /* trims the pools */
     struct offload_pool *offload; /* offload.h; made when it is needed; owned */
     bool stopping;
     uint32_t open_socks;

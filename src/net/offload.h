@@ -8,7 +8,8 @@
  *
  *     offload() -> queue -> a thread calls fn(arg) -> the fiber goes on
  *
- * `fn` shares nothing with the loop but `arg`: no fiber, socket, pool, log or generation of ours. */
+ * `fn` shares nothing with the loop but `arg`: no fiber, socket, pool, log or generation of
+ * ours. */
 
 enum { OFFLOAD_THREADS = 32, OFFLOAD_QUEUE = 65536 }; /* NGINX's */
 

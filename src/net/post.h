@@ -10,7 +10,7 @@ struct post { /* embed it; the loop's from loop_post until its call */
 };
 
 struct postbox {
-    struct sock sock; /* an eventfd */
+    struct sock sock;   /* an eventfd */
     struct post *first; /* newest first; atomic */
 };
 

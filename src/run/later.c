@@ -6,14 +6,14 @@
 const char *const later_directives[] = {
     /* the process */
     "debug_connection", "debug_points", "env", "master_process", "memory_limit", "sandbox",
-    "ssl_engine", "thread_pool", "worker_aio_requests", "worker_cpu_affinity", "worker_priority",
+    "ssl_engine", "worker_aio_requests", "worker_cpu_affinity", "worker_priority",
     "worker_shutdown_timeout", "working_directory",
     /* requests */
     "aio", "auth_basic", "auth_basic_user_file", "auth_delay", "auth_jwt", "auth_request",
     "auth_request_set", "charset", "charset_map", "charset_types", "chunked_transfer_encoding",
     "client_body_in_file_only", "client_body_in_single_buffer", "directio", "early_hints",
     "keepalive_disable", "keepalive_min_timeout", "limit_except", "limit_rate", "limit_rate_after",
-    "limit_req", "limit_req_dry_run", "limit_req_log_level", "limit_req_status", "limit_req_zone",
+
     "lingering_close", "log_subrequest", "open_log_file_cache", "output_buffers",
     "reset_timedout_connection", "satisfy",
     /* whole families */

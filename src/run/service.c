@@ -13,6 +13,7 @@
 #include "log/access.h"
 #include "log/error_log.h"
 #include "log/sink.h"
+#include "net/offload.h"
 #include "run/complaint.h"
 #include "run/generation_build.h"
 #include "run/main_settings.h"
@@ -274,6 +275,7 @@ static void end_worker(struct service *s)
     say_goodbye(s);
     error_logs_watch(&s->error_logs, NULL);
     signals_stop(&s->signals);
+    offload_stop(&s->loop);
     loop_turn(&s->loop, 0);
     generation_unref(&w->generation);
     exchange_pool_free(w);

@@ -43,3 +43,37 @@ add(limits, "head", req("HEAD", "/one/file.txt?k=1", "a"), "HEAD", lines=2)
 get(limits, "status-head", "/status-page", method="HEAD")
 get(limits, "status-post", "/status-page", method="POST", body=b"x=1")
 get(limits, "status-put", "/status-page", method="PUT", body=b"x=1")
+
+# limit_req: at one request a minute no pause of a test lets another one in
+
+requests = setup("requests", """
+limit_req_zone $arg_k zone=minute:1m rate=1r/m;
+limit_req_zone $arg_k zone=fast:1m rate=100r/s;
+limit_req_zone $arg_b zone=other:1m rate=1r/m;
+server {
+    listen @LISTEN@;
+    server_name a;
+    root @ROOT@;
+    add_header X-Limit $limit_req_status always;
+    location / { limit_req zone=minute; }
+    location /status/ { limit_req zone=minute; limit_req_status 429; alias @ROOT@/; }
+    location /burst/ { limit_req zone=minute burst=2 nodelay; alias @ROOT@/; }
+    location /delay/ { limit_req zone=minute burst=3 delay=3; alias @ROOT@/; }
+    location /wait/ { limit_req zone=fast burst=5; alias @ROOT@/; }
+    location /two/ { limit_req zone=minute burst=1 nodelay; limit_req zone=other; alias @ROOT@/; }
+    location /dry/ { limit_req zone=minute; limit_req_dry_run on; alias @ROOT@/; }
+    location /page/ { limit_req zone=minute; error_page 404 /file.txt; }
+    location /both/ { limit_req zone=minute; limit_req zone=fast burst=5 nodelay; alias @ROOT@/; }
+}
+""")
+for name, targets in {
+    "plain": ("/file.txt?k=1", "/file.txt?k=1", "/file.txt?k=2", "/file.txt?k="),
+    "own-status": ("/status/file.txt?k=3", "/status/file.txt?k=3"),
+    "burst": ("/burst/file.txt?k=4",) * 5,
+    "delay": ("/delay/file.txt?k=5",) * 5,
+    "two": ("/two/file.txt?k=7&b=1", "/two/file.txt?k=7&b=1", "/two/file.txt?k=7&b=2", "/two/file.txt?k=7&b=3"),
+    "dry": ("/dry/file.txt?k=8",) * 3,
+    "error-page": ("/page/none?k=9", "/page/none?k=9"),
+    "both": ("/both/file.txt?k=10", "/both/file.txt?k=10", "/both/file.txt?k=11"),
+}.items():
+    add(requests, name, b"".join(req("GET", target, "a") for target in targets), *["GET"] * len(targets))
