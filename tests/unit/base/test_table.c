@@ -298,7 +298,7 @@ int main(void)
         cmocka_unit_test(a_value_is_changed_where_it_is),
         cmocka_unit_test(a_changed_one_is_not_the_oldest),
         cmocka_unit_test(a_digest_tells_keys_of_any_length_apart),
-        cmocka_unit_test(no_word_of_it_leads_outside),
+        { .name = "PROC-06-no-word-of-it-leads-outside", .test_func = no_word_of_it_leads_outside },
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

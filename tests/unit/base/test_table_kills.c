@@ -146,7 +146,8 @@ static void a_killed_process_leaves_each_update_done_or_undone(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_killed_process_leaves_each_update_done_or_undone),
+        { .name = "PROC-05-a-killed-process-leaves-each-update-done-or-undone",
+          .test_func = a_killed_process_leaves_each_update_done_or_undone },
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,6 @@ static void as_many_at_a_time_as_there_are_threads(void **state)
         assert_int_equal(callers[i].done, START + 80 * (i / 2 + 1));
 }
 
-/* LIM-34 */
 static void a_full_queue_is_waited_for_until_the_deadline(void **state)
 {
     (void)state;
@@ -191,12 +190,16 @@ static void no_answer_is_lost_in_a_small_pool(void **state)
 
 int main(void)
 {
-#define FAKE(test) cmocka_unit_test_setup_teardown(test, setup_fake, teardown)
+#define ROW(id, test)                              \
+    {                                              \
+        id #test, test, setup_fake, teardown, NULL \
+    }
+#define FAKE(test) ROW("", test)
 #define REAL(test) cmocka_unit_test_setup_teardown(test, setup_epoll, teardown)
     static const struct CMUnitTest tests[] = {
         FAKE(a_call_takes_its_time_and_the_fiber_goes_on),
         FAKE(as_many_at_a_time_as_there_are_threads),
-        FAKE(a_full_queue_is_waited_for_until_the_deadline),
+        ROW("LIM-34-", a_full_queue_is_waited_for_until_the_deadline),
         FAKE(who_waits_for_a_place_can_be_cancelled),
         REAL(it_runs_in_another_thread),
         REAL(no_answer_is_lost_in_a_small_pool),
