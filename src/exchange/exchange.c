@@ -8,7 +8,9 @@
 
 #include "exchange/body.h"
 #include "exchange/carried.h"
+#include "exchange/hold.h"
 #include "exchange/page.h"
+#include "exchange/stat.h"
 #include "exchange/trace.h"
 
 #include <errno.h>
@@ -257,7 +259,9 @@ static enum io answer(struct exchange *x)
 static void give_back(struct exchange *x)
 {
     struct worker *w = x->worker;
+    struct hold *holds = exchange_take_holds(x);
 
+    holds_release(&holds, w);
     exchange_source(x, NULL);
     if (x->body != NULL)
         body_done(x->body);
@@ -271,14 +275,9 @@ static void give_back(struct exchange *x)
     w->idle_exchanges = x;
 }
 
-enum after exchange_run(struct exchange *x)
+/* With the head that was read; the caller counts. */
+static enum after run(struct exchange *x)
 {
-    enum io io = x->client->ops->read_head(x->client);
-
-    if (io != IO_OK) { /* not one byte: nothing to answer, nothing to log */
-        exchange_end(x, io);
-        return AFTER_CLOSE;
-    }
     settle(x);
     if (x->source != NULL && x->source->ops->takeover != NULL) {
         enum after after = x->source->ops->takeover(x->source);
@@ -293,12 +292,30 @@ enum after exchange_run(struct exchange *x)
         exchange_end(x, IO_FAILED);
         return AFTER_CLOSE;
     }
-    io = answer(x);
+    enum io io = answer(x);
     if (io == IO_TIMEOUT)
         exchange_log(x, LEVEL_INFO, ETIMEDOUT, "client timed out while sending to client");
 
     enum after after = io == IO_OK && x->keep_alive ? AFTER_KEEP : AFTER_CLOSE;
     exchange_end(x, io);
+    return after;
+}
+
+enum after exchange_run(struct exchange *x)
+{
+    struct worker *w = x->worker;
+
+    stat_add(w, STAT_READING, 1);
+    enum io io = x->client->ops->read_head(x->client);
+    stat_add(w, STAT_READING, -1);
+    if (io != IO_OK) { /* not one byte: nothing to answer, nothing to log */
+        exchange_end(x, io);
+        return AFTER_CLOSE;
+    }
+    stat_add(w, STAT_REQUESTS, 1);
+    stat_add(w, STAT_WRITING, 1);
+    enum after after = run(x);
+    stat_add(w, STAT_WRITING, -1);
     return after;
 }
 

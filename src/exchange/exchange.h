@@ -185,6 +185,9 @@ static inline bool exchange_is_internal(const struct exchange *x)
 /* Puts a block in force. */
 void exchange_enter(struct exchange *x, const struct conf_block *block);
 
+/* So many ms pass. IO_OK; IO_CANCELLED: the client left meanwhile. */
+enum io exchange_sleep(struct exchange *x, uint64_t ms);
+
 void *exchange_note(const struct exchange *x, const void *key); /* NULL: none */
 void exchange_keep(struct exchange *x, const void *key, void *value);
 

@@ -12,6 +12,7 @@ static const struct fault_row rows[FAULTS] = {
     [FAULT_CONNECTION_REFUSED] = { 502, 5, "connection_refused" },
     [FAULT_CONNECTION_TERMINATED] = { 502, 1, "connection_terminated" },
     [FAULT_CONNECTION_TIMEOUT] = { 504, 4, "connection_timeout" },
+    [FAULT_CONNECTION_LIMIT] = { 429, 2, "connection_limit_reached" },
     [FAULT_CONNECTION_WRITE_TIMEOUT] = { 504, 1, "connection_write_timeout" },
     [FAULT_HTTP_REQUEST_ERROR] = { 400, 1, "http_request_error" },
     [FAULT_HTTP_REQUEST_DENIED] = { 403, 2, "http_request_denied" },

@@ -15,6 +15,7 @@ enum fault {
     FAULT_CONNECTION_REFUSED,
     FAULT_CONNECTION_TERMINATED,
     FAULT_CONNECTION_TIMEOUT,
+    FAULT_CONNECTION_LIMIT, /* of a key: ours, no upstream's */
     FAULT_CONNECTION_WRITE_TIMEOUT,
     FAULT_HTTP_REQUEST_ERROR,  /* the client's request is malformed */
     FAULT_HTTP_REQUEST_DENIED, /* by a rule */

@@ -4,6 +4,7 @@
 
 #include "exchange/expression.h"
 #include "exchange/worker.h"
+#include "exchange/zone_line.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -64,6 +65,14 @@ struct generation *generation_ref(struct generation *g)
     return g;
 }
 
+static void let_zones_go(struct generation *g)
+{
+    struct zone_line *const *all = g->zones.items;
+
+    for (uint32_t i = 0; i < g->zones.len; i++)
+        zone_unref(&all[i]->zone);
+}
+
 void generation_unref(struct generation **ref)
 {
     struct generation *g = *ref;
@@ -74,6 +83,7 @@ void generation_unref(struct generation **ref)
     for (unsigned m = g->module_count; m-- > 0;)
         if (g->worker != NULL && g->modules[m]->stop != NULL)
             g->modules[m]->stop(g->worker, g, settings_in(g->top, m));
+    let_zones_go(g);
     expressions_free(g);
     if (g->bundle.len > 0)
         munmap((void *)(uintptr_t)g->bundle.at, g->bundle.len);

@@ -94,6 +94,8 @@ struct generation {
     struct root_handle *roots;     /* fetch: folders held open */
     struct open_files *open_files; /* fetch: files held open */
     uint16_t forward_port;         /* of the first forward listener; 0: none */
+    struct conf_list zones;        /* of struct zone_line *: shared memory */
+    uint32_t worker_slots;         /* how many workers zones keep count of; a multiple of 8 */
 };
 
 /* Appends a copy of the item, in the generation arena. */

@@ -211,6 +211,16 @@ bool exchange_restart_named(struct exchange *x, struct span name)
     return false;
 }
 
+enum io exchange_sleep(struct exchange *x, uint64_t ms)
+{
+    struct wait nobody = { .fiber = NULL }; /* wakes it: time does */
+
+    x->client->ops->watch(x->client, true);
+    enum wake why = fiber_wait(&nobody, deadline_in(x, ms));
+    x->client->ops->watch(x->client, false);
+    return why == WAKE_CANCEL ? IO_CANCELLED : IO_OK;
+}
+
 void decided(struct exchange *x, enum decided what, enum verdict verdict, struct place place,
              const char *detail)
 {

@@ -16,9 +16,12 @@ struct worker {
     const struct errlog *log;      /* of the process */
     struct generation *generation; /* the newest: what new exchanges begin with */
     struct hash_key hash_key;
-    struct worker_shared {        /* the same in all workers of the service */
-        unsigned char secret[32]; /* known to nobody else */
-        char token[9];            /* 8 hex: our pseudonym in Via */
+    struct worker_shared {        /* what the workers of the service have together */
+        unsigned char secret[32]; /* the same in all, known to nobody else */
+        char token[9];            /* the same in all, 8 hex: our pseudonym in Via */
+        uint32_t slot;            /* which of them this one is; no other that lives has the same */
+        uint64_t *stats;          /* exchange/stat.h: its own counters; in a zone. NULL: nobody
+                                     counts */
     } shared;
     struct pattern_room *pattern_room; /* made by the first match; owned */
     struct exchange *idle_exchanges;   /* pooled; owned */
@@ -26,7 +29,6 @@ struct worker {
     struct link tunnels;               /* fetch/tunnel: the live ones */
     struct log_sinks *sinks;           /* log: open files and their lines of this turn; owned.
                                           NULL: nothing is logged */
-    uint64_t complained;               /* ms: a full worker is said once a second */
     struct serve_state *serve;         /* serve: listening sockets, records of connections; owned */
     struct worker_addresses {
         struct address *at; /* owned */

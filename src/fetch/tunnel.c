@@ -6,7 +6,9 @@
 #include "base/charged.h"
 #include "exchange/core.h"
 #include "exchange/draft.h"
+#include "exchange/hold.h"
 #include "exchange/nobody.h"
+#include "exchange/stat.h"
 
 /* What is logged at its end. */
 struct lines {
@@ -23,6 +25,7 @@ struct tunnel {
     struct pump *pump;
     struct lines *lines; /* owned; NULL: nothing is logged */
     struct link link;    /* among the worker's */
+    struct hold *holds;  /* owned: what its exchange held */
     void (*on_client_closed)(void *arg);
     void *client_arg;
 };
@@ -103,8 +106,10 @@ static void on_end(void *arg, const struct pump_result *result)
         lines_write(t->lines, w, result);
         lines_free(t->lines, w);
     }
+    holds_release(&t->holds, w);
     link_remove(&t->link);
     w->live_tunnels--;
+    stat_add(w, STAT_WRITING, -1);
     upstream_conn_gone(w);
     charged_free(t, sizeof(*t), &w->budget);
     on_closed(client);
@@ -157,9 +162,11 @@ enum after tunnel_start(struct exchange *x, struct upstream_conn *upstream,
     upstream_conn_left(upstream);
     t->worker = x->worker;
     t->lines = lines_new(x);
+    t->holds = exchange_take_holds(x);
     part_from_client(x);
     link_append(&x->worker->tunnels, &t->link);
     x->worker->live_tunnels++;
+    stat_add(x->worker, STAT_WRITING, 1);
     return AFTER_TAKEN;
 }
 

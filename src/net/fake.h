@@ -74,6 +74,7 @@ struct fake {
     struct fake_rule *rules;         /* owned; the latest first */
     int next_fd;
     uint32_t segment;
+    uint64_t offload_ms;
     struct {
         uint64_t count;
         uint64_t fails_at;

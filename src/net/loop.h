@@ -41,6 +41,7 @@ static inline int iov_skip(struct iovec **iov, int n, size_t bytes)
 
 struct sock;
 struct loop_ops;
+struct offload_pool;
 
 /* Called at the end of each turn in which it was armed: the logs' one write, the pool's sweep. */
 struct turn_end {
@@ -62,7 +63,8 @@ struct loop {
     struct link again;   /* sockets to be called in the next turn */
     struct link closing; /* sockets to end in this turn */
     struct turn_end *ends;
-    struct timer second; /* trims the pools */
+    struct timer second;          /* trims the pools */
+    struct offload_pool *offload; /* offload.h; made when it is needed; owned */
     bool stopping;
     uint32_t open_socks;
 };
@@ -198,6 +200,8 @@ struct loop_ops {
     int (*local_address)(struct sock *s, struct address *ret);
     int (*new_socket)(struct loop *l, int family, enum sock_kind kind); /* non-blocking, cloexec */
     int64_t (*wall_ms)(struct loop *l);
+    /* NULL: calls are offloaded to threads. Else there are none, and each takes so long. */
+    uint64_t (*offload_ms)(const struct loop *l);
 };
 
 /* 0 or -errno. */

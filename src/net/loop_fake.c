@@ -481,6 +481,20 @@ static int64_t fake_wall_ms(struct loop *l)
     return new_year_2026 + (int64_t)f->now;
 }
 
+static uint64_t fake_offload_ms(const struct loop *l)
+{
+    const struct fake *f = l->backend;
+
+    return f->offload_ms;
+}
+
+void fake_offload(struct loop *l, uint64_t ms)
+{
+    struct fake *f = l->backend;
+
+    f->offload_ms = ms;
+}
+
 static const struct loop_ops fake_ops = {
     .turn = fake_turn,
     .done = fake_done,
@@ -500,6 +514,7 @@ static const struct loop_ops fake_ops = {
     .local_address = fake_local_address,
     .new_socket = fake_new_socket,
     .wall_ms = fake_wall_ms,
+    .offload_ms = fake_offload_ms,
 };
 
 /* No timer for the pools: here every timer is something that is left to happen. */

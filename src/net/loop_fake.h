@@ -53,5 +53,7 @@ uint64_t fake_steps(const struct loop *l, enum fake_step kind);
 /* The most bytes that arrive at once: 1 tests every cut. The rest comes in later turns. 0: no
  * limit. */
 void fake_segment(struct loop *l, uint32_t bytes);
+/* How long each call takes that is offloaded from now on: virtual time, at first none at all. */
+void fake_offload(struct loop *l, uint64_t ms);
 
 #endif

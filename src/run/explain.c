@@ -8,6 +8,7 @@
 
 #include "exchange/nobody.h"
 #include "fetch/upstream/pool.h"
+#include "net/offload.h"
 #include "run/generation_build.h"
 #include "run/own_addresses.h"
 #include "run/paths.h"
@@ -313,6 +314,7 @@ static void end_worker(struct rehearsal *r)
 {
     struct worker *w = &r->worker;
 
+    offload_stop(&r->loop);
     loop_turn(&r->loop, 0);
     generation_unref(&w->generation);
     exchange_pool_free(w);

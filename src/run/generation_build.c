@@ -4,6 +4,7 @@
 
 #include "exchange/worker.h"
 #include "run/module_list.h"
+#include "run/zones.h"
 
 #include <stdlib.h>
 
@@ -60,6 +61,7 @@ struct conf *generation_make(const struct bundle_request *request, struct conf_s
         abort();
     arena_init_growing(&g->arena);
     g->refs = 1;
+    g->worker_slots = 8;
     g->modules = module_list;
     g->module_count = module_list_count;
     g->dns.hosts = load_system_file(source, "/etc/hosts");
@@ -118,6 +120,7 @@ void generation_swap(struct worker *w, struct generation *g)
 
     g->worker = w;
     g->number = before != NULL ? before->number + 1 : 1;
+    zones_take(w, g, NULL);
     for (unsigned i = 0; i < g->module_count; i++)
         if (g->modules[i]->start != NULL)
             g->modules[i]->start(w, g, settings_in(g->top, i));

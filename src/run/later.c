@@ -6,15 +6,14 @@
 const char *const later_directives[] = {
     /* the process */
     "debug_connection", "debug_points", "env", "memory_limit", "sandbox", "ssl_engine",
-    "thread_pool", "worker_aio_requests", "working_directory",
+    "worker_aio_requests", "working_directory",
     /* requests */
     "aio", "auth_basic", "auth_basic_user_file", "auth_delay", "auth_jwt", "auth_request",
     "auth_request_set", "charset", "charset_map", "charset_types", "chunked_transfer_encoding",
     "client_body_in_file_only", "client_body_in_single_buffer", "directio", "early_hints",
-    "keepalive_disable", "keepalive_min_timeout", "limit_conn", "limit_conn_dry_run",
-    "limit_conn_log_level", "limit_conn_status", "limit_conn_zone", "limit_except", "limit_rate",
-    "limit_rate_after", "limit_req", "limit_req_dry_run", "limit_req_log_level", "limit_req_status",
-    "limit_req_zone", "lingering_close", "log_subrequest", "open_log_file_cache", "output_buffers",
+    "keepalive_disable", "keepalive_min_timeout", "limit_except", "limit_rate", "limit_rate_after",
+
+    "lingering_close", "log_subrequest", "open_log_file_cache", "output_buffers",
     "reset_timedout_connection", "satisfy",
     /* whole families */
     "auth_jwt_*", "brotli_*", "dav_*", "fastcgi_*", "geoip2_*", "geoip_*", "grpc_*", "hls_*",
@@ -29,8 +28,7 @@ const char *const later_directives[] = {
     "more_clear_headers", "more_set_headers", "override_charset", "perl", "random", "random_index",
     "real_ip_header", "real_ip_recursive", "secure_link", "secure_link_md5", "secure_link_secret",
     "set_real_ip_from", "slice", "slow_start", "source_charset", "split_clients", "ssi", "state",
-    "status_zone", "sticky", "stub_status", "tunnel_pass", "userid", "valid_referers", "zone",
-    "zstd",
+    "status_zone", "sticky", "tunnel_pass", "userid", "valid_referers", "zone", "zstd",
     /* upstreams */
     "proxy_bind", "proxy_cache", "proxy_cache_background_update", "proxy_cache_bypass",
     "proxy_cache_convert_head", "proxy_cache_key", "proxy_cache_lock", "proxy_cache_lock_age",

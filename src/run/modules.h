@@ -5,12 +5,15 @@
 /* clang-format off */
 MODULE(core)     /* settings that several rooms ask for: stands first */
 MODULE(main)     /* user, pid ...: the process */
+MODULE(thread_pool) /* thread_pool: for what would block a worker */
 MODULE(resolver) /* name servers */
 MODULE(error_log) /* error_log: of the process and of blocks */
 
 MODULE(error_page) /* error_page: what errors look like */
 
 MODULE(listen)   /* listen: joins the lines of all blocks */
+MODULE(limit_req) /* limit_req: requests of one key in the course of time */
+MODULE(limit_conn) /* limit_conn: requests in progress of one key */
 MODULE(access)   /* allow, deny: by the client's address */
 MODULE(forward)  /* the forward face: what was asked for, and the rules */
 MODULE(server)   /* server, server_name */
@@ -21,6 +24,7 @@ MODULE(ssl)      /* TLS towards clients */
 MODULE(upstream)    /* groups of servers */
 MODULE(anonymity)   /* what the forward face tells of its clients */
 MODULE(connect)     /* CONNECT */
+MODULE(stub_status) /* stub_status, $connections_* */
 MODULE(proxy)       /* proxy_*, the origins of the forward face, buffering */
 MODULE(gateway)     /* fastcgi_param and its like */
 MODULE(attempts)    /* $upstream_* */

@@ -8,6 +8,7 @@
 #include "fetch/tunnel.h"
 #include "fetch/upstream/pool.h"
 #include "log/sink.h"
+#include "net/offload.h"
 #include "run/bundle.h"
 #include "run/generation_build.h"
 #include "run/manifest.h"
@@ -357,6 +358,7 @@ void worker_close(struct worker_process *p)
 
     error_logs_watch(&p->error_logs, NULL);
     builder_close(&p->builder);
+    offload_stop(&p->loop);
     loop_turn(&p->loop, 0);
     generation_unref(&w->generation);
     exchange_pool_free(w);

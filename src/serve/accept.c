@@ -9,6 +9,7 @@
 
 #include "base/charged.h"
 #include "exchange/core.h"
+#include "exchange/stat.h"
 #include "serve/h1.h"
 #include "serve/serve.h"
 
@@ -65,6 +66,7 @@ void connection_gone(void *arg)
     charged_free(c, sizeof(*c), &w->budget);
     w->live_connections--;
     acceptor_unuse(a);
+    stat_add(w, STAT_ACTIVE, -1);
     if (w->live_connections == 0 && w->serve->on_idle != NULL) {
         void (*on_idle)(struct worker *) = w->serve->on_idle;
 
@@ -85,11 +87,17 @@ void connection_close(struct connection *c, enum closing how)
     conn_close(&c->conn, how == CLOSE_RESET, on_closed);
 }
 
+static void unpark(struct connection *c)
+{
+    c->parked = false;
+    stat_add(c->acceptor->worker, STAT_WAITING, -1);
+}
+
 static void on_wake(struct sock *s, enum wake why)
 {
     struct connection *c = CONTAINER(conn_of_sock(s), struct connection, conn);
 
-    c->parked = false;
+    unpark(c);
     if (why != WAKE_DONE) {
         connection_close(c, CLOSE_CLEAN);
         return;
@@ -100,6 +108,7 @@ static void on_wake(struct sock *s, enum wake why)
 void connection_park(struct connection *c, uint64_t timeout_ms)
 {
     c->parked = true;
+    stat_add(c->acceptor->worker, STAT_WAITING, 1);
     c->fiber = NULL;
     sock_park(&c->conn.sock, on_wake, loop_now(c->conn.sock.loop) + timeout_ms);
 }
@@ -125,10 +134,10 @@ static bool is_full(struct worker *w)
     if (w->most_connections == 0 ||
         w->live_connections + w->upstream_connections < w->most_connections)
         return false;
-    if (now - w->complained >= 1000 || w->complained == 0)
+    if (now - w->serve->full >= 1000 || w->serve->full == 0)
         errlog_write(w->log, LEVEL_CRIT, 0, 0, "%u worker_connections are not enough",
                      w->most_connections);
-    w->complained = now;
+    w->serve->full = now;
     return true;
 }
 
@@ -141,6 +150,7 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
         errlog_write(w->log, LEVEL_CRIT, 0, -fd, "accept4() failed");
         return;
     }
+    stat_add(w, STAT_ACCEPTED, 1);
     struct connection *c = is_full(w) ? NULL : charged_new(sizeof(*c), &w->budget);
 
     if (c == NULL) {
@@ -157,6 +167,8 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
     c->conn.peer = address_unmap(&c->conn.peer);
     w->live_connections++;
     a->users++;
+    stat_add(w, STAT_HANDLED, 1);
+    stat_add(w, STAT_ACTIVE, 1);
     link_append(&w->serve->connections, &c->link);
 
     const struct listener *l = connection_listener(c);

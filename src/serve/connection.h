@@ -40,6 +40,7 @@ struct serve_state {
     struct link starved;               /* those that wait for a stack, the first one first */
     struct timer starved_timer;        /* for the first of them */
     uint64_t complained;               /* of that, last */
+    uint64_t full;                     /* ms: a full worker was said last */
     struct h1 *idle_h1;                /* pooled; owned */
     void (*on_idle)(struct worker *w); /* asked for by serve_drain: the last connection has gone */
 };

@@ -63,6 +63,8 @@ INTENDED = {
                                           "variables-all-text", "lines-html", "lines-no-length", "lines-all-text")},
     "logged-json": {"access log": "`escape=json`"},
     "sub-kept-validators": ORDER,
+    "limits-not-counted-twice": ORDER,
+    "limits-dry": ORDER,
     "names-bad-host-.a": HOST,
     "names-bad-host-[::1": HOST,
     "locations-target-/exact#y": FRAGMENT,

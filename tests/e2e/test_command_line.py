@@ -104,7 +104,7 @@ def test_all_errors_of_a_file_are_shown_not_only_the_first(room):
     assert 'unknown directive "listn"' in done.stderr and 'unknown directive "rot"' in done.stderr
 
 
-LATER = ["auth_basic x;", "gunzip on;", "limit_conn a 1;", "expires 1d;", "location /x { satisfy any; }"]
+LATER = ["auth_basic x;", "gunzip on;", "limit_rate 1k;", "expires 1d;", "location /x { satisfy any; }"]
 
 
 @pytest.mark.parametrize("directive", LATER)

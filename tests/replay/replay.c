@@ -7,6 +7,7 @@
 #include "fetch/upstream/pool.h"
 #include "log/sink.h"
 #include "net/loop_backend.h"
+#include "net/offload.h"
 #include "run/generation_build.h"
 #include "serve/serve.h"
 #include "tls/tls.h"
@@ -196,6 +197,7 @@ void replay_free(struct replay *r)
     pattern_room_free(&w->pattern_room);
     sinks_free(w);
     assert_int_equal(r->loop.blocks.live, 0);
+    offload_stop(&r->loop);
     loop_done(&r->loop);
     assert_int_equal(w->budget.used, 0);
     assert_string_equal(replay_errors(r, LEVEL_EMERG), "");

@@ -1,10 +1,8 @@
-/* A shared table: what is put is found, the oldest makes room, and what a dead or hostile process
- * left is dropped. */
+/* A shared table: what is put is found, a full one does what its shape says, and what a hostile
+ * process wrote leads nowhere. Those that die are in test_table_kills.c. */
 #include "base/table.h"
 #include "unit/base/unit.h"
 
-#include <sched.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,9 +117,9 @@ static void sizes_that_do_not_fit_are_refused(void **state)
 
     (void)state;
     assert_false(table_init(&t, &wrong, 1 << 20));
-    wrong = (struct table_shape){ TABLE_KEY_MOST + 1, 1 };
+    wrong.key_size = TABLE_KEY_MOST + 1;
     assert_false(table_init(&t, &wrong, 1 << 20));
-    wrong = (struct table_shape){ 8, TABLE_VALUE_MOST + 1 };
+    wrong = (struct table_shape){ .key_size = 8, .value_most = TABLE_VALUE_MOST + 1 };
     assert_false(table_init(&t, &wrong, 1 << 20));
     assert_false(table_init(&t, &shape, 100));
     assert_null(t.head);
@@ -151,30 +149,109 @@ static void processes_share_it(void **state)
     table_done(&t);
 }
 
-static void who_dies_inside_takes_records_along_and_nothing_else(void **state)
+static void a_full_table_that_refuses_keeps_what_it_has(void **state)
 {
+    static const struct table_shape refuses = { 8, 40, TABLE_REFUSES };
     struct table t;
 
     (void)state;
-    assert_true(table_init(&t, &shape, 8 << 10)); /* one shard: mostly locked */
-    for (unsigned times = 0; times < 100; times++) {
-        pid_t child = fork();
-        if (child == 0)
-            for (unsigned long i = 0;; i++)
-                put_number(&t, i % 1000);
-        while (table_count(&t) == 0)
-            sched_yield();
-        kill(child, SIGKILL);
-        assert_int_equal(waitpid(child, NULL, 0), child);
-        assert_true(put_number(&t, 5000));
-        assert_true(has_number(&t, 5000));
-        assert_in_range(table_count(&t), 1, table_room(&t));
-        assert_int_equal(has_of(&t, 0, 1000) + 1, table_count(&t));
-        for (unsigned long i = 0; i < 1000; i++)
-            table_remove(&t, key_of(i));
-        table_remove(&t, key_of(5000));
-        assert_int_equal(table_count(&t), 0);
-    }
+    assert_true(table_init(&t, &refuses, table_bytes(&refuses, 10)));
+    for (unsigned long i = 0; i < 10; i++)
+        assert_true(put_number(&t, i));
+    assert_false(put_number(&t, 10));
+    assert_true(put_number(&t, 3)); /* it is there */
+    assert_int_equal(has_of(&t, 0, 20), 10);
+    assert_true(table_remove(&t, key_of(3)));
+    assert_true(put_number(&t, 10));
+    assert_false(put_number(&t, 11));
+    table_done(&t);
+}
+
+/* Adds its argument to a number; gone at zero. */
+static enum table_verdict add(void *arg, char *value, bool found)
+{
+    int64_t n, *by = arg;
+
+    memcpy(&n, value, sizeof(n));
+    assert_true(found || n == 0);
+    n += *by;
+    memcpy(value, &n, sizeof(n));
+    return *by == 0 ? TABLE_LEAVE : n == 0 ? TABLE_DROP : TABLE_STORE;
+}
+
+static int64_t number_of(struct table *t, unsigned long i)
+{
+    char value[40];
+    int64_t n = -1;
+    size_t len;
+
+    if (table_get(t, key_of(i), value, &len))
+        memcpy(&n, value, sizeof(n));
+    return n;
+}
+
+static void a_value_is_changed_where_it_is(void **state)
+{
+    struct table t;
+    int64_t by = 5;
+    struct table_change change = { add, &by };
+
+    (void)state;
+    assert_true(table_init(&t, &shape, 64 << 10));
+    assert_true(table_change(&t, key_of(1), change));
+    assert_true(table_change(&t, key_of(1), change));
+    assert_true(table_change(&t, key_of(2), change));
+    assert_int_equal(number_of(&t, 1), 10);
+    by = 0;
+    assert_true(table_change(&t, key_of(3), change));
+    assert_int_equal(number_of(&t, 3), -1);
+    by = -5;
+    table_change_all(&t, change);
+    assert_int_equal(number_of(&t, 1), 5);
+    assert_int_equal(number_of(&t, 2), -1);
+    assert_int_equal(table_count(&t), 1);
+    assert_true(table_change(&t, key_of(1), change));
+    assert_int_equal(table_count(&t), 0);
+    table_done(&t);
+}
+
+static void a_changed_one_is_not_the_oldest(void **state)
+{
+    struct table t;
+    int64_t by = 1;
+
+    (void)state;
+    assert_true(table_init(&t, &shape, table_bytes(&shape, 3)));
+    for (unsigned long i = 0; i < 3; i++)
+        put_number(&t, i);
+    assert_true(table_change(&t, key_of(0), (struct table_change){ add, &by }));
+    put_number(&t, 3);
+    assert_false(has_number(&t, 1));
+    assert_true(number_of(&t, 0) != -1);
+    table_done(&t);
+}
+
+static void a_digest_tells_keys_of_any_length_apart(void **state)
+{
+    enum { LONGEST = 8192 };
+    struct table t;
+    char *key = calloc(1, LONGEST), (*seen)[TABLE_DIGEST] = calloc(LONGEST + 1, TABLE_DIGEST);
+
+    (void)state;
+    assert_true(table_init(&t, &shape, 64 << 10));
+    for (size_t len = 0; len <= LONGEST; len += len < 300 ? 1 : 97)
+        table_digest(&t, (struct span){ key, len }, seen[len]);
+    for (size_t a = 0; a < 300; a++)
+        for (size_t b = a + 1; b < 300; b++)
+            assert_memory_not_equal(seen[a], seen[b], TABLE_DIGEST);
+    key[LONGEST - 1] = 1; /* only the last byte differs */
+    char other[TABLE_DIGEST], before[TABLE_DIGEST];
+    table_digest(&t, (struct span){ key, LONGEST }, other);
+    key[LONGEST - 1] = 0;
+    table_digest(&t, (struct span){ key, LONGEST }, before);
+    assert_memory_not_equal(other, before, TABLE_DIGEST);
+    free(key);
+    free(seen);
     table_done(&t);
 }
 
@@ -217,8 +294,11 @@ int main(void)
         cmocka_unit_test(many_times_its_size_goes_through_it),
         cmocka_unit_test(sizes_that_do_not_fit_are_refused),
         cmocka_unit_test(processes_share_it),
-        cmocka_unit_test(who_dies_inside_takes_records_along_and_nothing_else),
-        cmocka_unit_test(no_word_of_it_leads_outside),
+        cmocka_unit_test(a_full_table_that_refuses_keeps_what_it_has),
+        cmocka_unit_test(a_value_is_changed_where_it_is),
+        cmocka_unit_test(a_changed_one_is_not_the_oldest),
+        cmocka_unit_test(a_digest_tells_keys_of_any_length_apart),
+        { .name = "PROC-06-no-word-of-it-leads-outside", .test_func = no_word_of_it_leads_outside },
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
