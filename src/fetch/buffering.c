@@ -320,13 +320,21 @@ static void set_sizes(struct buffering *b, const struct proxy_settings *proxy)
     b->file.piece = (size_t)(proxy->spill.piece.bytes ? proxy->spill.piece.bytes : 2 * larger);
 }
 
+/* Events are meant for now, whatever is configured. */
+static bool has_events(const struct exchange *x)
+{
+    const struct field *type = fields_find(&x->response.fields, FIELD_CONTENT_TYPE);
+
+    return type != NULL && span_starts_caseless(type->value, "text/event-stream");
+}
+
 static struct source *wrap(struct exchange *x, const void *settings, struct source *inner)
 {
     static const struct spool_words words = { "an upstream response", " while reading upstream" };
     const struct proxy_settings *proxy = settings;
     struct buffering *b = arena_zalloc(&x->arena, sizeof(*b));
 
-    b->source = (struct source){ .ops = &buffering_ops, .x = x };
+    b->source = (struct source){ .ops = &buffering_ops, .x = x, .bulk = !has_events(x) };
     b->inner = inner;
     set_sizes(b, proxy);
     spool_init(&b->file.spool, x, proxy->spill.folder.path, &words);

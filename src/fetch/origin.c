@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "exchange/body.h"
 #include "exchange/core.h"
+#include "fetch/proxy_pass.h"
 
 #include <errno.h>
 
@@ -224,6 +225,10 @@ static enum io origin_head(struct source *s)
         return IO_FAILED;
     if ((!has_body || x->body != NULL) && !o->conf->aborts.ignore_client_abort)
         x->client->ops->watch(x->client, true);
+    if (o->pass != NULL)
+        io = proxy_pass_resolve(x, o->pass);
+    if (io != IO_OK)
+        return IO_FAILED;
     io = ask(o);
     if (io == IO_OK && o->state == ORIGIN_BODY && o->body.framing == BODY_NONE)
         origin_finish(o); /* nobody reads on where no body comes (HEAD, 204, 304) */
@@ -285,7 +290,7 @@ static void add_target(const struct exchange_target *t, struct buf *out)
 }
 
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
-                          struct upstream *group)
+                          const struct proxy_target *pass)
 {
     struct origin *o;
 
@@ -295,11 +300,12 @@ enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
     o->source = (struct source){ .ops = &origin_ops, .x = x };
     o->pipe[0] = o->pipe[1] = -1;
     o->conf = conf;
+    o->pass = pass;
     o->target.add = add_target;
     exchange_keep(x, &exchange_target_key, &o->target);
     buf_init(&o->head, conf->buffer_size + BLOCK_SIZE, &x->worker->budget);
-    if (group != NULL)
-        pick_begin(&o->pick, group, x);
+    if (pass != NULL)
+        pick_begin(&o->pick, pass->upstream, x);
     attempts_ask_anew(x);
     exchange_source(x, &o->source);
     return ANSWER;

@@ -822,3 +822,4 @@ get(replaced, "file-unchanged", "/index.html", "If-Modified-Since: Sun, 13 Sep 2
 get(replaced, "redirect", "/redirect")
 
 import redirect_cases  # noqa: E402,F401  it adds its own
+import proxying_cases  # noqa: E402,F401
