@@ -16,6 +16,7 @@
 #include "base/link.h"
 #include "exchange/exchange.h"
 #include "exchange/spool.h"
+#include "fetch/origin.h"
 #include "fetch/proxy.h"
 
 enum { SPILLED_A_TURN = 64 * 1024 };
@@ -237,14 +238,23 @@ static void swap(struct buffering *b)
     wake(&b->reader);
 }
 
+/* What was being sent when the reader began has left. */
+static void let_go_of_part(struct buffering *b)
+{
+    block_unref(b->held);
+    b->held = NULL;
+    if (b->piped)
+        origin_drop_pipe(b->inner);
+    b->piped = false;
+}
+
 static enum io buffering_read(struct source *s, struct part *ret)
 {
     struct buffering *b = buffering_of(s);
 
     if (!b->reading)
         return pass_through(b, ret);
-    block_unref(b->held);
-    b->held = NULL;
+    let_go_of_part(b);
     for (;;) {
         if (b->sent < b->sending.len)
             return give_memory(b, ret);

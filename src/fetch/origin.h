@@ -97,6 +97,8 @@ void origin_keep_end_to_end(struct origin *o, struct fields *f);
 /* origin_body.c */
 enum io origin_read(struct source *s, struct part *ret);
 bool origin_ready(const struct source *s);
+/* It gives no more parts of the kind PART_PIPE, and the last one has left. */
+void origin_drop_pipe(struct source *s);
 /* The answer is complete: gives the connection back or closes it. */
 void origin_finish(struct origin *o);
 
