@@ -22,7 +22,7 @@ struct worker {
     struct link tunnels;               /* fetch/tunnel: the live ones */
     struct log_sinks *sinks;           /* log: open files and their lines of this turn; owned.
                                           NULL: nothing is logged */
-    uint64_t complained;               /* ms: a full worker is said once a second */
+    uint64_t complained;               /* ms: what a worker lacks is said once a second */
     struct serve_state *serve;         /* serve: listening sockets, records of connections; owned */
     struct worker_addresses {
         struct address *at; /* owned */

@@ -178,6 +178,14 @@ static bool was_stale(const struct origin *o)
            o->source.x->fault == FAULT_CONNECTION_TERMINATED;
 }
 
+/* The client's fault, or ours: the peer is as good as before. */
+static bool is_no_failure(enum fault fault)
+{
+    return fault == FAULT_CLIENT_GONE || fault == FAULT_CLIENT_TIMEOUT ||
+           fault == FAULT_BODY_MALFORMED || fault == FAULT_BODY_TOO_LARGE ||
+           fault == FAULT_NO_SOCKET;
+}
+
 static enum io ask(struct origin *o)
 {
     struct exchange *x = o->source.x;
@@ -202,7 +210,8 @@ static enum io ask(struct origin *o)
         tries.left -= tries.left > 0;
         if ((io == IO_OK && listed == 0) || !next || !may_try_next(o, &tries, listed, sent))
             return io;
-        note_peer(o, listed & (NEXT_403 | NEXT_404) ? PEER_UNCOUNTED : PEER_FAILED);
+        note_peer(o, is_no_failure(x->fault) || (listed & (NEXT_403 | NEXT_404)) ? PEER_UNCOUNTED
+                                                                                   : PEER_FAILED);
         drop_connection(o);
         x->fault = FAULT_NONE;
         x->response.status = 0;
@@ -262,9 +271,8 @@ static void origin_close(struct source *s)
 
     x->client->ops->watch(x->client, false);
     if (o->state != ORIGIN_DONE) {
-        bool failed = x->fault != FAULT_NONE && x->fault != FAULT_CLIENT_GONE &&
-                      x->fault != FAULT_CLIENT_TIMEOUT && x->fault != FAULT_BODY_MALFORMED &&
-                      x->fault != FAULT_BODY_TOO_LARGE;
+        bool failed = x->fault != FAULT_NONE && !is_no_failure(x->fault);
+
         note_peer(o, failed ? PEER_FAILED : PEER_UNCOUNTED);
     }
     drop_connection(o);
