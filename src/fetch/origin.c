@@ -211,7 +211,7 @@ static enum io ask(struct origin *o)
         if ((io == IO_OK && listed == 0) || !next || !may_try_next(o, &tries, listed, sent))
             return io;
         note_peer(o, is_no_failure(x->fault) || (listed & (NEXT_403 | NEXT_404)) ? PEER_UNCOUNTED
-                                                                                   : PEER_FAILED);
+                                                                                 : PEER_FAILED);
         drop_connection(o);
         x->fault = FAULT_NONE;
         x->response.status = 0;

@@ -154,7 +154,8 @@ static struct upstream *make_group(struct exchange *x, const struct proxy_target
     struct upstream_server *s = arena_zalloc(&x->arena, sizeof(*s));
     struct host host;
 
-    if (!host_parse(t->written, &host) || (host.port == 0 && host.port_text.len > 0) ||
+    if (span_ends(t->written, ":") || !host_parse(t->written, &host) ||
+        (host.port == 0 && host.port_text.len > 0) ||
         (host.literal && !address_parse_ip(host.name, &s->address)))
         return NULL;
     *s = (struct upstream_server){ .host = host.name,

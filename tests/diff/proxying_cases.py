@@ -111,7 +111,8 @@ server {
 for target in ("/plain/x%20y//z/../w?a=%41", "/slash/x?y=1", "/fixed/x?y=1", "/args/x?y=1", "/args/x", "/only-args/z?x=5",
                "/uri/x%20y?z=1", "/group/x?y", "/group-uri/x?y=1", "/GROUP/x", "/whole/y?z", "/scheme/x", "/upper/x",
                "/no-scheme/x", "/empty/x", "/unset/x", "/no-port/x", "/bad-port/x?port=0", "/bad-port/x?port=99999",
-               "/bad-port/x?port=a", "/bad-host/x?host=a..b", "/bad-host/x?host=a@b", "/down/x", "/named/x", "/exact?q=1",
+               "/bad-port/x?port=a", "/bad-host/x?host=a..b", "/bad-host/x?host=a@b",
+               "/bad-host/x?host=127.0.0.1:", "/bad-host/x?host=", "/bad-host/x?host=[::1", "/bad-host/x?host=127.0.0.1:0", "/down/x", "/named/x", "/exact?q=1",
                "/re/a/b?x=1", "/number/a?x=1", "/rewritten/a%20b?x=1", "/rewritten-uri/x", "/hosts/x", "/group-hosts/x",
                "/if/x", "/if/x?go=1", "/redirect/x", "/redirect-none/x", "/silent/x", "/plain", "/slash?x"):
     get(varied, target, target)
