@@ -41,7 +41,7 @@ def injected(proxy, call, error, when="1+"):
 needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
 
-# LIM-04, LIM-10, LIM-13: what a connection costs
+# what a connection costs
 
 
 @row("LIM-10-slow-reader-of-a-gib")
@@ -89,7 +89,7 @@ def test_lim_idle_connections_hold_no_buffer_and_no_fiber(start, row):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-# LIM-15, LIM-16: the machine refuses
+# the machine refuses
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_lim_a_failed_accept_is_logged_and_the_next_one_works(start, error):
                 assert c.get("/").status == 200
 
 
-# LIM-19, LIM-30
+# long bodies, and the last moment
 
 
 @row("LIM-19-64-mib")
