@@ -8,12 +8,18 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* PCRE2 counts the steps from each place where a match may begin, and NGINX grants ten million from
  * each: 8 KiB of path hold a worker for seconds. Here those from all places share MOST_IN_ALL, some
  * 15 ms of compiled code, where it is enough for a walk over the whole subject; none has more than
- * MOST_STEPS, some 2 ms. A step of interpreted code takes ten times as long. */
+ * MOST_STEPS, some 2 ms. A step of interpreted code takes ten times as long.
+ *
+ * In a long subject a walk from each place is a second of work, and no count ends it: the places
+ * get their turn PLACES_A_TURN at a time, and between turns the time is looked at. */
 enum {
+    PLACES_A_TURN = 512,
+    MOST_TIME_US = 20000, /* of this thread's CPU */
     MOST_STEPS = 500000,
     BEYOND_A_WALK = 2000,
     MOST_IN_ALL = 4000000,
@@ -26,6 +32,7 @@ enum {
 struct pattern {
     pcre2_code *code; /* owned */
     bool anchored;    /* it may begin in one place only */
+    bool in_one_go;   /* `\G`, or a verb: where a turn begins would make a difference */
     unsigned groups;
     unsigned name_count;
     unsigned name_size; /* of an entry of `names`: two bytes of number, the name, a zero */
@@ -63,6 +70,13 @@ static bool read_shape(struct pattern *p, char ret_reason[PATTERN_REASON])
     return true;
 }
 
+static bool has(struct span text, const char *part)
+{
+    while (text.len > 0 && !span_starts(text, part))
+        text = span_from(text, 1);
+    return text.len > 0;
+}
+
 struct pattern *pattern_new(struct span text, bool caseless, char ret_reason[PATTERN_REASON],
                             size_t *ret_at)
 {
@@ -72,6 +86,7 @@ struct pattern *pattern_new(struct span text, bool caseless, char ret_reason[PAT
     if (p == NULL)
         abort();
     *ret_at = text.len;
+    p->in_one_go = has(text, "\\G") || has(text, "(*");
     p->code = pcre2_compile((PCRE2_SPTR)text.at, text.len,
                             PCRE2_USE_OFFSET_LIMIT | (caseless ? PCRE2_CASELESS : 0), &error,
                             ret_at, NULL);
@@ -130,15 +145,6 @@ static struct pattern_room *room_new(void)
     return room;
 }
 
-static int match(const struct pattern *p, struct pattern_room *room, struct span subject,
-                 size_t steps, size_t last_start)
-{
-    pcre2_set_match_limit(room->context, (uint32_t)steps);
-    pcre2_set_offset_limit(room->context, last_start);
-    return pcre2_match(p->code, (PCRE2_SPTR)(subject.at != NULL ? subject.at : ""), subject.len, 0,
-                       0, room->data, room->context);
-}
-
 static size_t steps_from_each_place(const struct pattern *p, struct span subject)
 {
     size_t share = MOST_IN_ALL / (subject.len + 1), walk = subject.len + BEYOND_A_WALK;
@@ -147,15 +153,64 @@ static size_t steps_from_each_place(const struct pattern *p, struct span subject
     return p->anchored || steps > MOST_STEPS ? MOST_STEPS : steps;
 }
 
+/* From the places `first` to `last`. */
+static int match(const struct pattern *p, struct pattern_room *room, struct span subject,
+                 size_t steps, size_t first, size_t last)
+{
+    pcre2_set_match_limit(room->context, (uint32_t)steps);
+    pcre2_set_offset_limit(room->context, last);
+    return pcre2_match(p->code, (PCRE2_SPTR)(subject.at != NULL ? subject.at : ""), subject.len,
+                       first, 0, room->data, room->context);
+}
+
+static uint64_t cpu_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool is_long(struct span subject)
+{
+    return subject.len > PLACES_A_TURN;
+}
+
+static int match_in_turns(const struct pattern *p, struct pattern_room *room, struct span subject,
+                          size_t steps, uint64_t began)
+{
+    int got = PCRE2_ERROR_NOMATCH;
+
+    for (size_t first = 0; first <= subject.len && got == PCRE2_ERROR_NOMATCH;
+         first += PLACES_A_TURN) {
+        if (first > 0 && cpu_us() - began > MOST_TIME_US)
+            return PCRE2_ERROR_MATCHLIMIT;
+        got = match(p, room, subject, steps, first, first + PLACES_A_TURN - 1);
+    }
+    return got;
+}
+
+static int match_anywhere(const struct pattern *p, struct pattern_room *room, struct span subject,
+                          uint64_t began)
+{
+    size_t steps = steps_from_each_place(p, subject);
+
+    return p->anchored || p->in_one_go || !is_long(subject)
+               ? match(p, room, subject, steps, 0, PCRE2_UNSET)
+               : match_in_turns(p, room, subject, steps, began);
+}
+
 enum pattern_verdict pattern_match(const struct pattern *p, struct pattern_room **room,
                                    struct span subject, struct pattern_groups *ret)
 {
     if (*room == NULL)
         *room = room_new();
-    int got = match(p, *room, subject, steps_from_each_place(p, subject), PCRE2_UNSET);
-    if (got == PCRE2_ERROR_MATCHLIMIT && !p->anchored) {
+    uint64_t began = is_long(subject) ? cpu_us() : 0;
+    int got = match_anywhere(p, *room, subject, began);
+    bool has_time = !is_long(subject) || cpu_us() - began <= MOST_TIME_US;
+    if (got == PCRE2_ERROR_MATCHLIMIT && !p->anchored && has_time) {
         /* a long match right from the start, or behind the first slash, is nobody's attack */
-        got = match(p, *room, subject, MOST_STEPS, 1);
+        got = match(p, *room, subject, MOST_STEPS, 0, 1);
         if (got < 0)
             return PATTERN_LIMIT;
     }

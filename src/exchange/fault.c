@@ -21,6 +21,7 @@ static const struct fault_row rows[FAULTS] = {
     [FAULT_HTTP_RESPONSE_INCOMPLETE] = { 502, 1, "http_response_incomplete" },
     [FAULT_PROXY_LOOP_DETECTED] = { 508, 2, "proxy_loop_detected" },
     [FAULT_PROXY_INTERNAL_ERROR] = { 503, 1, "proxy_internal_error" },
+    [FAULT_NO_SOCKET] = { 502, 1, "connection_limit_reached" },
     [FAULT_STORAGE] = { 500, 1, "proxy_internal_error" },
     [FAULT_CLIENT_GONE] = { 499, 1, "connection_terminated" },
     [FAULT_CLIENT_TIMEOUT] = { 408, 1, "connection_read_timeout" },

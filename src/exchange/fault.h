@@ -24,6 +24,7 @@ enum fault {
     FAULT_HTTP_RESPONSE_INCOMPLETE,
     FAULT_PROXY_LOOP_DETECTED,
     FAULT_PROXY_INTERNAL_ERROR, /* ours: descriptors, memory */
+    FAULT_NO_SOCKET,            /* ours: no descriptor or local port for one more connection */
     FAULT_STORAGE,              /* ours: a file that a body needs cannot be made or written */
     /* The client's side; nobody is left to be answered: */
     FAULT_CLIENT_GONE,    /* 499 */

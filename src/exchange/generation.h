@@ -74,9 +74,9 @@ struct generation {
     struct conf_list patterns;   /* of struct pattern *: owned */
     struct conf_list named;      /* of struct named_location */
     struct generation_dns {
-        struct span hosts, resolv_conf;            /* the system's files; in the bundle */
-        struct resolver *resolver;                 /* NULL while it is only checked */
-        struct block_resolvers *forward_resolvers; /* one for each forward block */
+        struct span hosts, resolv_conf; /* the system's files; in the bundle */
+        struct resolver *resolver;      /* NULL while it is only checked */
+        struct block_resolvers *all;    /* those of blocks; fetch/resolver.c */
         struct dns_silence { /* of a rehearsal: the hosts file answers, no name server is asked */
             bool servers, forward;
         } silent;

@@ -33,6 +33,7 @@ struct source {
     const struct source_ops *ops;
     struct exchange *x;
     bool pipes; /* whoever reads it takes parts of the kind PART_PIPE, too */
+    bool bulk;  /* nobody waits for what has come of it: a filter may hold it until it has more */
 };
 
 struct source_ops {

@@ -16,6 +16,7 @@
 #include "base/link.h"
 #include "exchange/exchange.h"
 #include "exchange/spool.h"
+#include "fetch/origin.h"
 #include "fetch/proxy.h"
 
 enum { SPILLED_A_TURN = 64 * 1024 };
@@ -237,14 +238,23 @@ static void swap(struct buffering *b)
     wake(&b->reader);
 }
 
+/* What was being sent when the reader began has left. */
+static void let_go_of_part(struct buffering *b)
+{
+    block_unref(b->held);
+    b->held = NULL;
+    if (b->piped)
+        origin_drop_pipe(b->inner);
+    b->piped = false;
+}
+
 static enum io buffering_read(struct source *s, struct part *ret)
 {
     struct buffering *b = buffering_of(s);
 
     if (!b->reading)
         return pass_through(b, ret);
-    block_unref(b->held);
-    b->held = NULL;
+    let_go_of_part(b);
     for (;;) {
         if (b->sent < b->sending.len)
             return give_memory(b, ret);
@@ -320,13 +330,21 @@ static void set_sizes(struct buffering *b, const struct proxy_settings *proxy)
     b->file.piece = (size_t)(proxy->spill.piece.bytes ? proxy->spill.piece.bytes : 2 * larger);
 }
 
+/* Events are meant for now, whatever is configured. */
+static bool has_events(const struct exchange *x)
+{
+    const struct field *type = fields_find(&x->response.fields, FIELD_CONTENT_TYPE);
+
+    return type != NULL && span_starts_caseless(type->value, "text/event-stream");
+}
+
 static struct source *wrap(struct exchange *x, const void *settings, struct source *inner)
 {
     static const struct spool_words words = { "an upstream response", " while reading upstream" };
     const struct proxy_settings *proxy = settings;
     struct buffering *b = arena_zalloc(&x->arena, sizeof(*b));
 
-    b->source = (struct source){ .ops = &buffering_ops, .x = x };
+    b->source = (struct source){ .ops = &buffering_ops, .x = x, .bulk = !has_events(x) };
     b->inner = inner;
     set_sizes(b, proxy);
     spool_init(&b->file.spool, x, proxy->spill.folder.path, &words);

@@ -59,14 +59,16 @@ static void tell_absent(struct origin *o)
         trace_say(x, DECIDED_PEER, servers[i].down ? REFUSE : NEXT, servers[i].place, "%.*s:%u",
                   (int)servers[i].host.len, servers[i].host.at, servers[i].port);
         trace_why(x, servers[i].down ? "never asked: down"
-                                     : "a name: its addresses are asked for at the start");
+                     : o->pass->varies && !u->named
+                         ? "a name: its addresses are asked for by each request"
+                         : "a name: its addresses are asked for at the start");
     }
 }
 
 static void foretell_group(struct origin *o)
 {
     struct exchange *x = o->source.x;
-    const struct proxy_target *t = &o->conf->target;
+    const struct proxy_target *t = o->pass;
     struct span url = url_of(o, t->host);
     unsigned turn = 0;
 

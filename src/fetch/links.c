@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LONGEST_SEGMENT = 255 };
+enum { LONGEST_SEGMENT = 255, LONGEST_LINK = 1023 };
 
 /* disable_symlinks off | on [from=PART] | if_not_owner [from=PART] */
 static bool set_links(struct conf_call *call, void *field)
@@ -40,15 +40,21 @@ static bool set_links(struct conf_call *call, void *field)
 
 const struct conf_type links_type = { .set = set_links, .size = sizeof(struct root_links) };
 
-/* A link was opened: what it leads to must be its owner's. */
-static int follow_own(int folder, const char *name, const struct stat *link, int flags)
+/* `link` is open: what it leads to must be its owner's. Where that is, is read from the link
+ * itself: its name may be another's by now. */
+static int follow_own(int folder, int link, uid_t owner, int flags)
 {
-    int fd = os_open_in(folder, name, flags);
+    char path[LONGEST_LINK + 1];
+    ssize_t length = readlinkat(link, "", path, sizeof(path));
     struct stat target;
 
+    if (length < 0 || length == sizeof(path))
+        return length < 0 ? -errno : -ENAMETOOLONG;
+    path[length] = '\0';
+    int fd = os_open_in(folder, path, flags);
     if (fd < 0)
         return fd;
-    if (fstat(fd, &target) == 0 && target.st_uid == link->st_uid)
+    if (fstat(fd, &target) == 0 && target.st_uid == owner)
         return fd;
     close(fd);
     return -ELOOP;
@@ -64,11 +70,11 @@ static int open_name(int folder, struct span name, int flags)
     int fd = os_open_in(folder, text, O_PATH | O_NOFOLLOW);
     if (fd < 0)
         return fd;
-    bool known = fstat(fd, &st) == 0;
+    int opened = fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)
+                     ? follow_own(folder, fd, st.st_uid, flags)
+                     : os_open_in(folder, text, flags | O_NOFOLLOW);
     close(fd);
-    if (known && S_ISLNK(st.st_mode))
-        return follow_own(folder, text, &st, flags);
-    return os_open_in(folder, text, flags | O_NOFOLLOW);
+    return opened;
 }
 
 /* Takes `folder`. */

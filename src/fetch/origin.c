@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "exchange/body.h"
 #include "exchange/core.h"
+#include "fetch/proxy_pass.h"
 
 #include <errno.h>
 
@@ -177,6 +178,14 @@ static bool was_stale(const struct origin *o)
            o->source.x->fault == FAULT_CONNECTION_TERMINATED;
 }
 
+/* The client's fault, or ours: the peer is as good as before. */
+static bool is_no_failure(enum fault fault)
+{
+    return fault == FAULT_CLIENT_GONE || fault == FAULT_CLIENT_TIMEOUT ||
+           fault == FAULT_BODY_MALFORMED || fault == FAULT_BODY_TOO_LARGE ||
+           fault == FAULT_NO_SOCKET;
+}
+
 static enum io ask(struct origin *o)
 {
     struct exchange *x = o->source.x;
@@ -201,7 +210,8 @@ static enum io ask(struct origin *o)
         tries.left -= tries.left > 0;
         if ((io == IO_OK && listed == 0) || !next || !may_try_next(o, &tries, listed, sent))
             return io;
-        note_peer(o, listed & (NEXT_403 | NEXT_404) ? PEER_UNCOUNTED : PEER_FAILED);
+        note_peer(o, is_no_failure(x->fault) || (listed & (NEXT_403 | NEXT_404)) ? PEER_UNCOUNTED
+                                                                                 : PEER_FAILED);
         drop_connection(o);
         x->fault = FAULT_NONE;
         x->response.status = 0;
@@ -224,6 +234,10 @@ static enum io origin_head(struct source *s)
         return IO_FAILED;
     if ((!has_body || x->body != NULL) && !o->conf->aborts.ignore_client_abort)
         x->client->ops->watch(x->client, true);
+    if (o->pass != NULL)
+        io = proxy_pass_resolve(x, o->pass);
+    if (io != IO_OK)
+        return IO_FAILED;
     io = ask(o);
     if (io == IO_OK && o->state == ORIGIN_BODY && o->body.framing == BODY_NONE)
         origin_finish(o); /* nobody reads on where no body comes (HEAD, 204, 304) */
@@ -257,9 +271,8 @@ static void origin_close(struct source *s)
 
     x->client->ops->watch(x->client, false);
     if (o->state != ORIGIN_DONE) {
-        bool failed = x->fault != FAULT_NONE && x->fault != FAULT_CLIENT_GONE &&
-                      x->fault != FAULT_CLIENT_TIMEOUT && x->fault != FAULT_BODY_MALFORMED &&
-                      x->fault != FAULT_BODY_TOO_LARGE;
+        bool failed = x->fault != FAULT_NONE && !is_no_failure(x->fault);
+
         note_peer(o, failed ? PEER_FAILED : PEER_UNCOUNTED);
     }
     drop_connection(o);
@@ -285,7 +298,7 @@ static void add_target(const struct exchange_target *t, struct buf *out)
 }
 
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
-                          struct upstream *group)
+                          const struct proxy_target *pass)
 {
     struct origin *o;
 
@@ -295,11 +308,12 @@ enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
     o->source = (struct source){ .ops = &origin_ops, .x = x };
     o->pipe[0] = o->pipe[1] = -1;
     o->conf = conf;
+    o->pass = pass;
     o->target.add = add_target;
     exchange_keep(x, &exchange_target_key, &o->target);
     buf_init(&o->head, conf->buffer_size + BLOCK_SIZE, &x->worker->budget);
-    if (group != NULL)
-        pick_begin(&o->pick, group, x);
+    if (pass != NULL)
+        pick_begin(&o->pick, pass->upstream, x);
     attempts_ask_anew(x);
     exchange_source(x, &o->source);
     return ANSWER;

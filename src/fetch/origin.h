@@ -17,8 +17,9 @@ struct origin {
     struct source source;
     struct exchange_target target; /* for the error log */
     const struct proxy_settings *conf;
-    struct pick pick;  /* of a group */
-    struct peer *peer; /* the one being asked; NULL: none */
+    const struct proxy_target *pass; /* NULL: the forward face, whose client named it */
+    struct pick pick;                /* of a group */
+    struct peer *peer;               /* the one being asked; NULL: none */
     struct pool *pool;
     struct upstream_conn *conn; /* NULL: none */
     struct attempt *attempt;
@@ -50,9 +51,9 @@ struct origin {
 
 enum origin_state { ORIGIN_ASKING, ORIGIN_BODY, ORIGIN_UPGRADED, ORIGIN_DONE };
 
-/* Sets it as x's source. `group` NULL: x->goal names the origin. */
+/* Sets it as x's source. `pass` NULL: x->goal names the origin. */
 enum verdict origin_begin(struct exchange *x, const struct proxy_settings *conf,
-                          struct upstream *group);
+                          const struct proxy_target *pass);
 
 bool origin_is(const struct source *s); /* an origin, and not switched to another protocol */
 
@@ -96,6 +97,8 @@ void origin_keep_end_to_end(struct origin *o, struct fields *f);
 /* origin_body.c */
 enum io origin_read(struct source *s, struct part *ret);
 bool origin_ready(const struct source *s);
+/* It gives no more parts of the kind PART_PIPE, and the last one has left. */
+void origin_drop_pipe(struct source *s);
 /* The answer is complete: gives the connection back or closes it. */
 void origin_finish(struct origin *o);
 

@@ -203,6 +203,12 @@ enum io origin_read(struct source *s, struct part *ret)
     return IO_EOF;
 }
 
+void origin_drop_pipe(struct source *s)
+{
+    if (!s->pipes && origin_is(s))
+        os_pipe_close(origin_of(s)->pipe);
+}
+
 bool origin_ready(const struct source *s)
 {
     const struct origin *o = origin_of(s);

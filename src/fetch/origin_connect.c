@@ -16,10 +16,31 @@ static enum fault fault_of(enum io io, const struct dial_result *result)
 {
     if (io == IO_TIMEOUT || result->error == ETIMEDOUT)
         return FAULT_CONNECTION_TIMEOUT;
-    if (result->error == ENETUNREACH || result->error == EHOSTUNREACH ||
-        result->error == EADDRNOTAVAIL)
+    if (result->error == EADDRNOTAVAIL || result->error == EMFILE || result->error == ENFILE ||
+        result->error == ENOBUFS)
+        return FAULT_NO_SOCKET;
+    if (result->error == ENETUNREACH || result->error == EHOSTUNREACH)
         return FAULT_DESTINATION_IP_UNROUTABLE;
     return FAULT_CONNECTION_REFUSED;
+}
+
+/* What is lacking here is lacking for all: it is said once a second. */
+static void say_why(struct exchange *x, int error)
+{
+    struct upstream_pools *pools = x->worker->pools;
+
+    if (x->fault == FAULT_CONNECTION_TIMEOUT) {
+        exchange_log(x, LEVEL_ERROR, ETIMEDOUT, "upstream timed out while connecting to upstream");
+        return;
+    }
+    if (x->fault != FAULT_NO_SOCKET) {
+        exchange_log(x, LEVEL_ERROR, error, "connect() failed while connecting to upstream");
+        return;
+    }
+    if (pools->complained != 0 && exchange_now(x) - pools->complained < 1000)
+        return;
+    pools->complained = exchange_now(x);
+    exchange_log(x, LEVEL_CRIT, error, "no socket for an upstream while connecting to upstream");
 }
 
 /* Dials; the attempt has begun. */
@@ -40,12 +61,7 @@ static enum io dial_to(struct origin *o, const struct dial *d, uint64_t identity
         if (io == IO_CANCELLED)
             return io;
         x->fault = fault_of(io, &result);
-        if (x->fault == FAULT_CONNECTION_TIMEOUT)
-            exchange_log(x, LEVEL_ERROR, ETIMEDOUT,
-                         "upstream timed out while connecting to upstream");
-        else
-            exchange_log(x, LEVEL_ERROR, result.error,
-                         "connect() failed while connecting to upstream");
+        say_why(x, result.error);
         return IO_FAILED;
     }
     c->address = result.address;

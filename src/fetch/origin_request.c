@@ -37,13 +37,9 @@ static bool is_ours(enum field_id id)
 
 /* --- the request line ----------------------------------------------------------------------- */
 
-/* They may come from a configuration: what would end the target is escaped (INJ-04). */
-static void add_args(const struct exchange *x, struct buf *out)
+/* What may come from a configuration: what would end the target is escaped (INJ-04). */
+static void add_safe(struct span rest, struct buf *out)
 {
-    struct span rest = x->request.args;
-
-    if (rest.len > 0)
-        buf_add_byte(out, '?');
     while (rest.len > 0) {
         size_t plain = byte_run(rest, BYTE_TARGET);
 
@@ -52,6 +48,13 @@ static void add_args(const struct exchange *x, struct buf *out)
         uri_escape(span_first(rest, 1), ESCAPE_ARGS, out);
         rest = span_from(rest, 1);
     }
+}
+
+static void add_args(const struct exchange *x, struct buf *out)
+{
+    if (x->request.args.len > 0)
+        buf_add_byte(out, '?');
+    add_safe(x->request.args, out);
 }
 
 static bool is_escaped(const struct exchange *x)
@@ -103,9 +106,11 @@ static void add_replaced(const struct exchange *x, const struct proxy_target *t,
 void origin_add_target(const struct origin *o, struct buf *out)
 {
     const struct exchange *x = o->source.x;
-    const struct proxy_target *t = &o->conf->target;
+    const struct proxy_target *t = o->pass;
 
-    if (o->pick.upstream != NULL && t->uri.len > 0 && x->request.path_use == PATH_IN_LOCATION)
+    if (t != NULL && t->varies && t->uri.len > 0)
+        add_safe(t->uri, out); /* all of it: the request's own is where it was asked for */
+    else if (t != NULL && t->uri.len > 0 && x->request.path_use == PATH_IN_LOCATION)
         add_replaced(x, t, out);
     else
         add_unchanged(x, out);
@@ -137,7 +142,7 @@ static bool add_host(const struct origin *o, struct buf *out)
 {
     struct exchange *x = o->source.x;
     const struct proxy_header *headers = o->conf->set_headers.items;
-    struct span host = o->pick.upstream != NULL ? o->conf->target.host : x->request.authority;
+    struct span host = o->pass != NULL ? o->pass->host : x->request.authority;
 
     for (uint32_t i = 0; i < o->conf->set_headers.len; i++)
         if (headers[i].id == FIELD_HOST) {
@@ -178,25 +183,54 @@ static bool expects_length(enum method method)
     return method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
 }
 
-/* What `proxy_set_header Connection` says; unset: NULL. */
-static const struct span *asked_connection(const struct origin *o)
+/* --- Connection ----------------------------------------------------------------------------- */
+
+/* What `proxy_set_header Connection` says; NULL: nothing. */
+static const struct proxy_header *asked_connection(const struct origin *o)
 {
     const struct proxy_header *headers = o->conf->set_headers.items;
 
     for (uint32_t i = 0; i < o->conf->set_headers.len; i++)
         if (headers[i].id == FIELD_CONNECTION)
-            return &headers[i].value.text;
+            return &headers[i];
     return NULL;
 }
 
-/* `close` where nothing is kept: by HTTP/1.0, without a pool, or because it was asked for. */
-static bool says_close(const struct origin *o)
+static bool has_member(struct span list, const char *name)
 {
-    const struct span *asked = asked_connection(o);
+    struct span member;
 
-    if (asked != NULL)
-        return span_is_caseless(*asked, "close");
-    return o->conf->http_version == 0 || o->pool->limits.most == 0;
+    while (span_next_member(&list, &member))
+        if (span_is_caseless(member, name))
+            return true;
+    return false;
+}
+
+/* Of what was asked for only what is said of a connection: a field that a client names here would
+ * be taken out behind us, one of ours too. `upgrade` stands only beside an Upgrade. Unasked:
+ * `close` where nothing is kept, by HTTP/1.0 or without a pool. */
+static void add_connection(struct origin *o, struct buf *out)
+{
+    const struct proxy_header *asked = asked_connection(o);
+    bool keeps = o->pass == NULL || !o->pass->varies || o->conf->keepalive > 0;
+    bool closes = o->conf->http_version == 0 || o->pool->limits.most == 0 || !keeps, stays = false;
+    struct span upgrade = origin_upgrade(o);
+
+    if (asked != NULL) {
+        struct span value = template_value(o->source.x, &asked->value);
+
+        closes = has_member(value, "close");
+        stays = !closes && has_member(value, "keep-alive");
+    }
+    if (upgrade.len > 0) {
+        field_write(span_of("Upgrade"), upgrade, out);
+        buf_adds(out, "Connection: upgrade\r\n");
+    } else if (closes) {
+        buf_adds(out, "Connection: close\r\n");
+    } else if (stays) {
+        buf_adds(out, "Connection: keep-alive\r\n");
+    }
+    o->marks.keep = keeps && (upgrade.len > 0 || !closes); /* RFC 9112 9.6 */
 }
 
 static void add_framing(const struct origin *o, struct buf *out)
@@ -211,13 +245,6 @@ static void add_framing(const struct origin *o, struct buf *out)
         buf_addf(out, "Content-Length: %llu\r\n", (unsigned long long)x->request.length);
     else if (expects_length(x->request.method_id))
         buf_adds(out, "Content-Length: 0\r\n");
-    struct span upgrade = origin_upgrade(o);
-    if (upgrade.len > 0) {
-        field_write(span_of("Upgrade"), upgrade, out);
-        buf_adds(out, "Connection: upgrade\r\n");
-    } else if (says_close(o)) {
-        buf_adds(out, "Connection: close\r\n");
-    }
 }
 
 /* What the client's Connection names, for this connection only. */
@@ -272,6 +299,7 @@ bool origin_write_head(struct origin *o)
     if (!add_host(o, out) || !add_set_headers(o, out))
         return false;
     add_framing(o, out);
+    add_connection(o, out);
     add_clients_fields(o, out);
     buf_add(out, (struct span){ "\r\n", 2 });
     return buf_ok(out);

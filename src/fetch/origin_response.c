@@ -171,39 +171,13 @@ void origin_keep_end_to_end(struct origin *o, struct fields *f)
     f->count = kept;
 }
 
-/* `proxy_redirect default`: what leads to the upstream itself leads to the location
- * (nginx-semantics 7.3). */
-static struct span redirected(struct origin *o, struct span location)
-{
-    const struct proxy_target *t = &o->conf->target;
-    struct exchange *x = o->source.x;
-    struct span uri = t->uri.len > 0 ? t->uri : span_of("/"),
-                to = t->uri.len > 0 ? t->location : span_of("/");
-    struct buf made;
-
-    if (!span_starts(location, "http://") ||
-        !span_same(span_first(span_from(location, 7), t->written.len), t->written) ||
-        !span_same(span_first(span_from(location, 7 + t->written.len), uri.len), uri))
-        return location;
-    buf_init(&made, 64 * 1024, &x->worker->budget);
-    buf_add(&made, to);
-    buf_add(&made, span_from(location, 7 + t->written.len + uri.len));
-    struct span path = arena_copy(&x->arena, buf_view(&made));
-    buf_done(&made);
-    return x->core->redirects.absolute ? exchange_absolute(x, path) : path;
-}
-
-static void rewrite_location(struct origin *o)
+/* Who passes them on wants the upstream's, and none where it has none. */
+static void withhold_own(struct origin *o, enum field_id id)
 {
     struct fields *f = &o->source.x->response.fields;
 
-    for (unsigned i = 0; i < f->count; i++)
-        if (f->at[i].id == FIELD_LOCATION) {
-            struct span made = redirected(o, f->at[i].value);
-
-            o->source.x->response.own_location = made.at != f->at[i].value.at;
-            f->at[i].value = made;
-        }
+    if (list_has(&o->conf->pass_headers, field_name(id)) && fields_find(f, id) == NULL)
+        fields_add(f, field_name(id), (struct span){ "", 0 }, FROM_US);
 }
 
 /* --- the head ------------------------------------------------------------------------------- */
@@ -226,11 +200,13 @@ static void take_framing(struct origin *o, const struct h1_response *head)
     struct exchange *x = o->source.x;
     bool silent = x->request.method_id == METHOD_HEAD || head->status == 204 || head->status == 304;
 
-    o->marks.keep = head->keep_alive && head->minor > 0 && head->framing != BODY_CLOSE;
+    bool keeps = o->marks.keep && head->keep_alive && head->minor > 0;
+
+    o->marks.keep = keeps && head->framing != BODY_CLOSE;
     o->body.framing = silent ? BODY_NONE : head->framing;
     o->body.left = o->body.framing == BODY_LENGTH ? head->length : 0;
     if (silent && x->request.method_id == METHOD_HEAD)
-        o->marks.keep = head->keep_alive && head->minor > 0;
+        o->marks.keep = keeps;
     if (o->body.framing == BODY_CHUNKED)
         chunked_init(&o->body.chunked);
     x->response.length = LENGTH_UNKNOWN;
@@ -266,8 +242,11 @@ static enum io take_head(struct origin *o, const struct h1_response *head)
     x->response.accept_ranges = x->response.own_location = false;
     x->response.last_modified = -1;
     origin_keep_end_to_end(o, &x->response.fields);
-    if (o->pick.upstream != NULL && !o->conf->redirects.off)
-        rewrite_location(o);
+    if (o->pick.upstream != NULL) {
+        withhold_own(o, FIELD_SERVER);
+        withhold_own(o, FIELD_DATE);
+        proxy_redirect(x, o->conf);
+    }
     take_framing(o, head);
     o->state = ORIGIN_BODY;
     return IO_OK;

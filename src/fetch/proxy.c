@@ -7,97 +7,16 @@
 #include "fetch/accel.h"
 #include "fetch/buffering.h"
 #include "fetch/origin.h"
+#include "fetch/proxy_pass.h"
 
 enum {
     ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD,
     SERVERS = CTX_HTTP | CTX_SERVER | CTX_LOCATION
 };
 
-enum {
-    DIRECT_IDLE = 128,
-    REQUESTS = 1000,
-    AGE_MS = 3600000,
-    IDLE_MS = 60000,
-    FORWARD_CONNECT_MS = 10000
-};
+enum { DIRECT_IDLE = 128, FORWARD_CONNECT_MS = 10000 };
 
-/* --- proxy_pass ----------------------------------------------------------------------------- */
-
-static bool split_url(struct conf_call *call, struct span url, struct proxy_target *t)
-{
-    if (span_starts(url, "https://"))
-        return conf_refuse(call, 1, "\"https://\" in proxy_pass is known, not supported yet");
-    if (!span_starts(url, "http://"))
-        return conf_refuse(call, 1, "invalid URL prefix");
-    struct span rest = span_from(url, 7);
-    size_t slash = span_find(rest, '/'), mark = span_find(rest, '?');
-    size_t end = slash < mark ? slash : mark;
-
-    t->written = span_first(rest, end);
-    t->uri = span_from(rest, end);
-    if (span_starts(t->written, "unix:"))
-        return conf_refuse(call, 1, "\"unix:\" is known, not supported yet");
-    if (t->written.len == 0)
-        return conf_refuse(call, 1, "no host in upstream \"%s\"",
-                           arena_cstr(conf_arena(call), rest));
-    if (t->uri.len > 0 && t->uri.at[0] == '?') {
-        char *with_slash = arena_alloc(conf_arena(call), t->uri.len + 1);
-
-        with_slash[0] = '/';
-        memcpy(with_slash + 1, t->uri.at, t->uri.len);
-        t->uri = (struct span){ with_slash, t->uri.len + 1 };
-    }
-    return true;
-}
-
-/* The URI part replaces the path of the location; where that is no path, there can be none. */
-static bool note_location(struct conf_call *call, struct proxy_target *t)
-{
-    bool in_if = call->block->context == CTX_IF;
-    struct location_line line = {};
-
-    if (!in_if)
-        location_line_read(call->block->node, &line); /* what is wrong there is said there */
-    if (in_if || line.kind == LOCATION_EXPRESSION || line.kind == LOCATION_NAMED)
-        return t->uri.len == 0 ||
-               conf_refuse(call, 1,
-                           "\"proxy_pass\" cannot have URI part in location given by regular "
-                           "expression, or inside named location, or inside \"if\" statement, or "
-                           "inside \"limit_except\" block");
-    t->exact = line.kind == LOCATION_EXACT;
-    t->location = arena_copy(conf_arena(call), line.path);
-    call->block->slash_redirect = span_ends(line.path, "/");
-    return true;
-}
-
-static bool set_pass(struct conf_call *call, void *field)
-{
-    struct proxy_target *t = field;
-    struct span url = conf_word(call, 1);
-
-    if (span_find(url, '$') < url.len)
-        return conf_refuse(call, 1, "variables in proxy_pass are known, not supported yet");
-    t->place = conf_place(call, 0);
-    if (!split_url(call, url, t))
-        return false;
-    if (!is_field_value(t->uri) || span_find(t->uri, ' ') < t->uri.len)
-        return conf_refuse(call, 1, "the URI of proxy_pass holds a control byte or a space");
-    if (!note_location(call, t))
-        return false;
-    t->host = t->written;
-    if (span_ends(t->host, ":80"))
-        t->host.len -= 3;
-    struct pool_limits limits = { 0, REQUESTS, AGE_MS, IDLE_MS };
-    t->upstream = upstream_for(call, 1, t->written, &limits);
-    return t->upstream != NULL;
-}
-
-/* What the connection to an upstream can be told. */
-static bool is_plain_connection(struct span value)
-{
-    return value.len == 0 || span_is_caseless(value, "close") ||
-           span_is_caseless(value, "upgrade") || span_is_caseless(value, "keep-alive");
-}
+/* --- rows with a form of their own ---------------------------------------------------------- */
 
 static bool set_header(struct conf_call *call, void *field)
 {
@@ -110,9 +29,6 @@ static bool set_header(struct conf_call *call, void *field)
     if ((header.id == FIELD_CONTENT_LENGTH || header.id == FIELD_TRANSFER_ENCODING) &&
         conf_word(call, 2).len > 0)
         return conf_refuse(call, 1, "framing of requests is always made by the proxy");
-    if (header.id == FIELD_CONNECTION && !is_plain_connection(conf_word(call, 2)))
-        return conf_refuse(
-            call, 2, "\"proxy_set_header Connection\" with this value is known, not supported yet");
     return template_compile(call, 2, &header.value) &&
            conf_list_add(call, field, &header, sizeof(header));
 }
@@ -179,19 +95,6 @@ static void print_proxy_size(const void *field, struct buf *out)
     conf_size.print(&own->bytes, out);
 }
 
-/* proxy_redirect default|off */
-static bool set_redirect(struct conf_call *call, void *field)
-{
-    struct proxy_redirects *own = field;
-
-    own->off = span_is(conf_word(call, 1), "off");
-    if (conf_count(call) == 2 && (own->off || span_is(conf_word(call, 1), "default")))
-        return true;
-    return conf_refuse(
-        call, 1,
-        "other replacements are known, not supported yet: only \"default\" and \"off\" are");
-}
-
 static bool set_connect(struct conf_call *call, void *field)
 {
     struct proxy_connect_timeout *own = field;
@@ -209,7 +112,6 @@ static const struct conf_type connect_type = { .set = set_connect,
                                                .size = sizeof(struct proxy_connect_timeout) };
 static const struct conf_name versions[] = { { "1.0", 0 }, { "1.1", 1 }, {} };
 
-static const struct conf_type pass_type = { .set = set_pass, .size = sizeof(struct proxy_target) };
 static const struct conf_type header_line = { .set = set_header,
                                               .size = sizeof(struct conf_list),
                                               .many = true };
@@ -217,8 +119,6 @@ static const struct conf_type name_line = { .set = set_name,
                                             .size = sizeof(struct conf_list),
                                             .many = true };
 static const struct conf_type keepalive_type = { .set = set_keepalive, .size = sizeof(uint64_t) };
-static const struct conf_type redirect_type = { .set = set_redirect,
-                                                .size = sizeof(struct proxy_redirects) };
 static const struct conf_type size_type = { .set = set_proxy_size,
                                             .size = sizeof(struct proxy_size),
                                             .print = print_proxy_size };
@@ -226,7 +126,7 @@ static const struct conf_type size_type = { .set = set_proxy_size,
 #define FIELD(name) offsetof(struct proxy_settings, name)
 
 static const struct directive directives[] = {
-    { "proxy_pass", CTX_LOCATION | CTX_IF, 1, 1, &pass_type, FIELD(target), NULL, INTO_IF,
+    { "proxy_pass", CTX_LOCATION | CTX_IF, 1, 1, &proxy_pass_type, FIELD(target), NULL, INTO_IF,
       "pass requests on to this upstream", 0, NULL },
     { "proxy_set_header", ANYWHERE, 2, 2, &header_line, FIELD(set_headers), NULL, WHOLE,
       "a header field of requests that are passed on", 0, NULL },
@@ -234,8 +134,8 @@ static const struct directive directives[] = {
       "a header field of answers that is not passed on", 0, NULL },
     { "proxy_pass_header", ANYWHERE, 1, 1, &name_line, FIELD(pass_headers), NULL, WHOLE,
       "one that is, though it is hidden by default", 0, NULL },
-    { "proxy_redirect", SERVERS, 1, 2, &redirect_type, FIELD(redirects), "default", WHOLE,
-      "what becomes of an upstream's Location that leads to itself", 0, NULL },
+    { "proxy_redirect", SERVERS, 1, 2, &proxy_redirect_type, FIELD(redirects), "default", WHOLE,
+      "what becomes of an upstream's Location and Refresh: FROM or ~RE, and TO", 0, NULL },
     { "proxy_connect_timeout", ANYWHERE, 1, 1, &connect_type, FIELD(connect_timeout), "60s", WHOLE,
       "for connecting to an upstream", 0, NULL },
     { "proxy_send_timeout", ANYWHERE, 1, 1, &conf_time, FIELD(send_timeout), "60s", WHOLE,
@@ -354,7 +254,6 @@ static void add_folders_of_forward_blocks(struct generation *g)
             add_folder(g, settings_in(blocks[i], module_index(g, &proxy_module)));
 }
 
-/* A name in proxy_pass may be that of an `upstream` block, wherever it stands. */
 static bool check(struct conf *conf, struct conf_block *block, void *settings)
 {
     struct proxy_settings *own = settings;
@@ -369,19 +268,11 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
     while (block->parent != NULL)
         block = block->parent;
     g->top = block;
-    if (own->target.upstream == NULL)
+    if (!proxy_pass_is_set(&own->target))
         return true;
     add_folder(g, own);
-    if (own->target.upstream->named)
-        return true;
-    struct upstream *named = upstream_named(g, own->target.written);
-    if (named != NULL) {
-        own->target.upstream = named;
-        return true;
-    }
-    own->target.upstream->limits.most = own->keepalive;
-    upstream_register(g, own->target.upstream);
-    return true;
+    proxy_pass_settle(g, own);
+    return proxy_redirect_check(conf, own);
 }
 
 void proxy_forward_key(const struct conf_block *block, struct buf *out)
@@ -390,11 +281,14 @@ void proxy_forward_key(const struct conf_block *block, struct buf *out)
     buf_add(out, block->label);
 }
 
+/* Of connections whose address no configuration names. */
+static const struct pool_limits direct = { DIRECT_IDLE, PROXY_REQUESTS, PROXY_AGE_MS,
+                                           PROXY_IDLE_MS };
+
 /* Each forward block has a pool of its own (DESIGN 7.9). */
 static void for_forward_blocks(struct worker *w, struct generation *g, bool start)
 {
     struct conf_block **blocks = g->servers.items;
-    struct pool_limits limits = { DIRECT_IDLE, REQUESTS, AGE_MS, IDLE_MS };
 
     for (uint32_t i = 0; i < g->servers.len; i++) {
         struct buf key;
@@ -404,7 +298,7 @@ static void for_forward_blocks(struct worker *w, struct generation *g, bool star
         buf_init(&key, 1024, NULL);
         proxy_forward_key(blocks[i], &key);
         if (start)
-            pool_get(w, buf_view(&key), &limits);
+            pool_get(w, buf_view(&key), &direct);
         else
             pool_unuse(pool_find(w, buf_view(&key)));
         buf_done(&key);
@@ -415,12 +309,14 @@ static void start(struct worker *w, struct generation *g, void *settings)
 {
     (void)settings;
     for_forward_blocks(w, g, true);
+    pool_get(w, proxy_pass_pool, &direct);
 }
 
 static void stop(struct worker *w, struct generation *g, void *settings)
 {
     (void)settings;
     for_forward_blocks(w, g, false);
+    pool_unuse(pool_find(w, proxy_pass_pool));
 }
 
 static enum verdict pass_on(struct exchange *x, const void *settings)
@@ -429,12 +325,15 @@ static enum verdict pass_on(struct exchange *x, const void *settings)
 
     if (x->goal != NULL && x->request.method_id != METHOD_CONNECT)
         return origin_begin(x, own, NULL);
-    if (own->target.upstream == NULL)
+    if (!proxy_pass_is_set(&own->target))
         return NEXT;
-    if (own->target.upstream->named)
-        decided(x, DECIDED_UPSTREAM, NEXT, own->target.place,
-                arena_cstr(&x->arena, own->target.upstream->name));
-    return origin_begin(x, own, own->target.upstream);
+    const struct proxy_target *target = proxy_pass_target(x, own);
+    if (target == NULL)
+        return exchange_refuse(x, 500, NULL);
+    if (target->upstream->named)
+        decided(x, DECIDED_UPSTREAM, NEXT, target->place,
+                arena_cstr(&x->arena, target->upstream->name));
+    return origin_begin(x, own, target);
 }
 
 static const struct hook hooks[] = {
@@ -445,26 +344,34 @@ static const struct hook hooks[] = {
 
 /* --- variables ------------------------------------------------------------------------------ */
 
-static const struct proxy_settings *own_settings(struct exchange *x)
+/* NULL: none. */
+static const struct proxy_target *target_of(const struct exchange *x)
 {
-    return settings_in(x->block, module_index(x->generation, &proxy_module));
+    const struct proxy_settings *own =
+        settings_in(x->block, module_index(x->generation, &proxy_module));
+
+    return own->target.varies ? proxy_pass_target_of(x) : &own->target;
 }
 
 static bool get_proxy_host(struct exchange *x, struct span arg, struct span *ret)
 {
+    const struct proxy_target *t = target_of(x);
+
     (void)arg;
-    *ret = own_settings(x)->target.host;
-    return ret->at != NULL;
+    if (t == NULL || t->host.at == NULL)
+        return false;
+    *ret = t->host;
+    return true;
 }
 
 static bool get_proxy_port(struct exchange *x, struct span arg, struct span *ret)
 {
-    const struct proxy_target *t = &own_settings(x)->target;
-    size_t colon = t->written.len;
+    const struct proxy_target *t = target_of(x);
 
     (void)arg;
-    if (t->upstream == NULL)
+    if (t == NULL || t->host.at == NULL)
         return false;
+    size_t colon = t->written.len;
     while (colon > 0 && t->written.at[colon - 1] != ':' && t->written.at[colon - 1] != ']')
         colon--;
     *ret =

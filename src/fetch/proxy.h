@@ -4,6 +4,7 @@
 #include "conf/types.h"
 #include "exchange/exchange.h"
 #include "exchange/template.h"
+#include "fetch/proxy_redirect.h"
 #include "fetch/upstream/upstream.h"
 
 /* `proxy_*`: how requests go on to an upstream. The forward face reads the same settings for the
@@ -33,11 +34,12 @@ struct proxy_header { /* proxy_set_header NAME VALUE */
 struct proxy_target {          /* proxy_pass */
     struct span host;          /* $proxy_host: as written, default port left out */
     struct span uri;           /* the URI part; empty: none */
-    struct upstream *upstream; /* NULL: the directive is not there */
+    struct upstream *upstream; /* NULL: the directive is not there, or it varies */
     struct span location;      /* what the URI part replaces */
     struct span written;       /* host and port as in the directive */
+    struct template url;       /* with variables: what all of the above is made of, at run time */
     struct place place;
-    bool exact;
+    bool exact, varies;
 };
 
 struct proxy_size {
@@ -71,9 +73,7 @@ struct proxy_settings {
     struct proxy_switches {
         bool request_buffering, buffering;
     } switches;
-    struct proxy_redirects {
-        bool off; /* proxy_redirect off */
-    } redirects;
+    struct proxy_redirects redirects;
     struct proxy_aborts {
         bool ignore_client_abort;
     } aborts;
@@ -82,6 +82,9 @@ struct proxy_settings {
     } answers;
     unsigned ignore_headers; /* enum ignored_field */
 };
+
+/* What is kept of a connection to an address without an `upstream` block. */
+enum { PROXY_REQUESTS = 1000, PROXY_AGE_MS = 3600000, PROXY_IDLE_MS = 60000 };
 
 extern const struct module proxy_module;
 extern const struct module attempts_module;

@@ -9,7 +9,8 @@ struct resolver_settings {
         struct resolver_options options; /* hosts is set in the worker */
         bool given;
     } line;
-    uint64_t timeout; /* ms */
+    uint64_t timeout;          /* ms */
+    struct resolver *resolver; /* in a worker: owned; NULL: that of the generation */
 };
 
 struct block_resolver {
@@ -20,6 +21,8 @@ struct block_resolver {
 struct block_resolvers { /* found by the generation */
     struct block_resolver *at;
     unsigned count;
+    struct conf_list
+        own; /* of struct resolver_settings *: reverse blocks with a line of their own */
 };
 
 static bool set_option(struct conf_call *call, unsigned word, struct resolver_options *o)
@@ -106,7 +109,7 @@ static const struct conf_block *reverse_block(const struct generation *g)
 
 static struct resolver *of_block(const struct generation *g, const struct conf_block *block)
 {
-    const struct block_resolvers *all = g != NULL ? g->dns.forward_resolvers : NULL;
+    const struct block_resolvers *all = g != NULL ? g->dns.all : NULL;
 
     for (unsigned i = 0; all != NULL && i < all->count; i++)
         if (all->at[i].block->place.file == block->place.file &&
@@ -115,16 +118,44 @@ static struct resolver *of_block(const struct generation *g, const struct conf_b
     return NULL;
 }
 
+static bool is_forward(const struct conf_block *block)
+{
+    while (block != NULL && block->context != CTX_FORWARD)
+        block = block->parent;
+    return block != NULL;
+}
+
+static struct block_resolvers *resolvers_of(struct generation *g)
+{
+    if (g->dns.all == NULL)
+        g->dns.all = arena_zalloc(&g->arena, sizeof(*g->dns.all));
+    return g->dns.all;
+}
+
+/* A server or a location may name its own, for the names that its requests make. */
+static bool check(struct conf *conf, struct conf_block *block, void *settings)
+{
+    struct resolver_settings *own = settings;
+    struct generation *g = conf_user_of(conf);
+
+    if (own->line.given && !is_forward(block))
+        generation_list_add(g, &resolvers_of(g)->own, &own, sizeof(own));
+    return true;
+}
+
 static void start(struct worker *w, struct generation *g, void *settings)
 {
     struct resolver *before = w->generation != NULL ? w->generation->dns.resolver : NULL;
     struct conf_block *const *blocks = g->servers.items;
     unsigned module = module_index(g, &resolver_module);
-    struct block_resolvers *all = arena_zalloc(&g->arena, sizeof(*all));
+    struct block_resolvers *all = resolvers_of(g);
+    struct resolver_settings *const *own = all->own.items;
 
     (void)settings;
     g->dns.resolver =
         make(w, g, settings_in(reverse_block(g), module), before, g->dns.silent.servers);
+    for (uint32_t i = 0; i < all->own.len; i++)
+        own[i]->resolver = make(w, g, own[i], NULL, g->dns.silent.servers);
     all->at = arena_alloc(&g->arena, sizeof(*all->at) * (g->servers.len + 1));
     for (uint32_t i = 0; i < g->servers.len; i++)
         if (blocks[i]->context == CTX_FORWARD)
@@ -132,31 +163,38 @@ static void start(struct worker *w, struct generation *g, void *settings)
                 (struct block_resolver){ blocks[i], make(w, g, settings_in(blocks[i], module),
                                                          of_block(w->generation, blocks[i]),
                                                          g->dns.silent.forward) };
-    g->dns.forward_resolvers = all;
 }
 
 static void stop(struct worker *w, struct generation *g, void *settings)
 {
+    struct block_resolvers *all = g->dns.all;
+    struct resolver_settings *const *own = all->own.items;
+
     (void)w, (void)settings;
     resolver_free(&g->dns.resolver);
-    for (unsigned i = 0; i < g->dns.forward_resolvers->count; i++)
-        resolver_free(&g->dns.forward_resolvers->at[i].resolver);
+    for (uint32_t i = 0; i < all->own.len; i++)
+        resolver_free(&own[i]->resolver);
+    for (unsigned i = 0; i < all->count; i++)
+        resolver_free(&all->at[i].resolver);
 }
 
 struct resolver *resolver_of(const struct exchange *x)
 {
-    const struct block_resolvers *all = x->generation->dns.forward_resolvers;
+    const struct generation *g = x->generation;
+    const struct block_resolvers *all = g->dns.all;
 
     for (unsigned i = 0; i < all->count; i++)
         if (all->at[i].block == x->server)
             return all->at[i].resolver;
-    return x->generation->dns.resolver;
+    const struct resolver_settings *own = settings_in(x->block, module_index(g, &resolver_module));
+    return own->resolver != NULL ? own->resolver : g->dns.resolver;
 }
 
 const struct module resolver_module = {
     .name = "resolver",
     .directives = directives,
     .settings_size = sizeof(struct resolver_settings),
+    .check = check,
     .start = start,
     .stop = stop,
 };

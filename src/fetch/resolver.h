@@ -4,7 +4,8 @@
 #include "exchange/exchange.h"
 
 /* `resolver`: who is asked for the addresses of names. Each forward block has a resolver of its
- * own, and the reverse face one, so that no answer crosses from one to the other (DNS-19). */
+ * own, the reverse face one, and so has each server or location that names its servers itself; so
+ * that no answer crosses from one to the other (DNS-19). */
 extern const struct module resolver_module;
 
 struct resolver *resolver_of(const struct exchange *x);

@@ -7,6 +7,7 @@
 #include "filter/gzip.h"
 
 #include "conf/types.h"
+#include "exchange/expression.h"
 #include "exchange/trace.h"
 #include "filter/changed_body.h"
 #include "filter/gzip_stream.h"
@@ -32,7 +33,8 @@ struct gzip_settings {
     unsigned proxied;      /* enum proxied, together */
     unsigned http_version; /* the minor one */
     struct gzip_client {   /* what is told to clients, and which are refused */
-        bool vary, msie6;
+        bool vary;
+        struct conf_list disabled; /* of const struct expression *; NULL: msie6 */
     } client;
     bool on;
 };
@@ -99,6 +101,19 @@ bool gzip_is_msie6(struct span agent)
     while (version.len > 0 && !span_starts(version, "SV1"))
         version = span_from(version, 1);
     return version.len == 0 && span_starts(span_from(agent, i), "MSIE 6.");
+}
+
+/* An expression that is given up with names the client: it gets the answer as it is. */
+static bool is_disabled(const struct exchange *x, const struct gzip_settings *own)
+{
+    const struct field *agent = fields_find(&x->request.fields, FIELD_USER_AGENT);
+    const struct expression *const *all = own->client.disabled.items;
+    bool disabled = false;
+
+    for (uint32_t i = 0; agent != NULL && !disabled && i < own->client.disabled.len; i++)
+        disabled = all[i] == NULL ? gzip_is_msie6(agent->value)
+                                  : expression_test(x->worker, all[i], agent->value) != PATTERN_NO;
+    return disabled;
 }
 
 /* --- requests that came through a proxy ----------------------------------------------------- */
@@ -175,7 +190,6 @@ static const char *answer_misfit(const struct exchange *x, const struct gzip_set
 static const char *client_misfit(const struct exchange *x, const struct gzip_settings *own)
 {
     const struct field *accepts = fields_find(&x->request.fields, FIELD_ACCEPT_ENCODING);
-    const struct field *agent = fields_find(&x->request.fields, FIELD_USER_AGENT);
 
     if (accepts == NULL || !gzip_is_accepted(accepts->value))
         return "the client does not accept it";
@@ -183,9 +197,7 @@ static const char *client_misfit(const struct exchange *x, const struct gzip_set
         return "gzip_http_version asks for more";
     if (!proxy_may_have_it(x, own->proxied))
         return "the request came through a proxy, and gzip_proxied does not allow it";
-    return own->client.msie6 && agent != NULL && gzip_is_msie6(agent->value)
-               ? "gzip_disable names the client"
-               : NULL;
+    return is_disabled(x, own) ? "gzip_disable names the client" : NULL;
 }
 
 /* NGINX's place: before all that the answer brought. */
@@ -247,20 +259,23 @@ static const struct conf_name proxied_names[] = {
     { "any", PROXIED_ANY },           {},
 };
 
+/* gzip_disable msie6|EXPRESSION ... */
 static bool set_disable(struct conf_call *call, void *field)
 {
     for (unsigned i = 1; i < conf_count(call); i++) {
-        if (!span_is(conf_word(call, i), "msie6"))
-            return conf_refuse(
-                call, i, "\"%s\": expressions in \"gzip_disable\" are known, not supported yet",
-                arena_cstr(conf_arena(call), conf_word(call, i)));
-        *(bool *)field = true;
+        const struct expression *e = NULL;
+        struct span word = conf_word(call, i);
+
+        if (!span_is(word, "msie6") && (e = expression_new(call, i, word, true)) == NULL)
+            return false;
+        if (!conf_list_add(call, field, &e, sizeof(e)))
+            return false;
     }
     return true;
 }
 
 static const struct conf_type disable_type = { .set = set_disable,
-                                               .size = sizeof(bool),
+                                               .size = sizeof(struct conf_list),
                                                .many = true };
 static const struct conf_range levels = { 1, 9 };
 static const struct conf_name versions[] = { { "1.0", 0 }, { "1.1", 1 }, {} };
@@ -283,8 +298,8 @@ static const struct directive directives[] = {
       "which answers to compress for requests that came through a proxy (Via)", 0, proxied_names },
     { "gzip_http_version", ANYWHERE, 1, 1, &conf_choice, FIELD(http_version), "1.1", WHOLE,
       "the least version of a request whose answer is compressed", 0, versions },
-    { "gzip_disable", ANYWHERE, 1, ANY_ARGS, &disable_type, FIELD(client.msie6), NULL, WHOLE,
-      "clients that get no compressed answer: msie6", 0, NULL },
+    { "gzip_disable", ANYWHERE, 1, ANY_ARGS, &disable_type, FIELD(client.disabled), NULL, WHOLE,
+      "clients that get no compressed answer: msie6, or an expression for User-Agent", 0, NULL },
     { "gzip_buffers", ANYWHERE, 2, 2, &conf_nothing, 0, NULL, NONE, "a stream has its own block", 0,
       &conf_buffers },
     {},

@@ -2,8 +2,8 @@
  *
  *     RUNNING -> FINISHING -> ENDED
  *       ^ |
- *       | v   while the inner source would wait: what was given to us leaves first,
- *     FLUSHING                                            so events arrive one by one
+ *       | v   while the inner source would wait, unless it is `bulk`: what was given to us
+ *     FLUSHING                              leaves first, so events arrive one by one
  *
  * A stream takes 268 KiB of zlib's at most, less for short answers, and a block for what comes out;
  * all of it is charged to the worker. Owns the inner source. */
@@ -93,7 +93,7 @@ static enum io take_input(struct gzip_stream *g)
 {
     struct span bytes;
 
-    if (g->holds && !input_ready(&g->input)) {
+    if (g->holds && !g->input.inner->bulk && !input_ready(&g->input)) {
         g->state = GZIP_FLUSHING;
         return IO_OK;
     }
@@ -192,7 +192,8 @@ static bool gzip_ready(const struct source *s)
 {
     const struct gzip_stream *g = stream_of(s);
 
-    return g->state != GZIP_RUNNING || g->zlib.avail_in > 0 || g->holds || input_ready(&g->input);
+    return g->state != GZIP_RUNNING || g->zlib.avail_in > 0 ||
+           (g->holds && !g->input.inner->bulk) || input_ready(&g->input);
 }
 
 static enum io gzip_head(struct source *s)

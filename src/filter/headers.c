@@ -68,15 +68,19 @@ static bool is_listed(unsigned status)
     }
 }
 
-/* Last-Modified and ETag are replaced (by nothing: removed); of all others it is one more line. */
+/* Last-Modified and ETag are replaced (by nothing: removed); of all others it is one more line.
+ * That of Content-Type says nothing of the body: it is no field of its kind. */
 static void add(struct exchange *x, const struct added_header *header)
 {
     struct span value = template_value(x, &header->value);
 
     if (header->id == FIELD_LAST_MODIFIED || header->id == FIELD_ETAG)
         fields_remove(&x->response.fields, header->id);
-    if (value.len > 0)
-        fields_add(&x->response.fields, header->name, value, FROM_US);
+    if (value.len == 0)
+        return;
+    struct field *added = fields_add(&x->response.fields, header->name, value, FROM_US);
+    if (header->id == FIELD_CONTENT_TYPE)
+        added->id = FIELD_OTHER;
 }
 
 static bool wants(struct exchange *x, const void *settings)

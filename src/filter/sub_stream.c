@@ -211,7 +211,7 @@ struct source *sub_stream_new(struct exchange *x, struct source *inner,
 {
     struct sub_stream *s = arena_zalloc(&x->arena, sizeof(*s));
 
-    s->source = (struct source){ .ops = &sub_ops, .x = x };
+    s->source = (struct source){ .ops = &sub_ops, .x = x, .bulk = inner->bulk };
     s->window = block_get(&x->worker->loop->blocks);
     s->out = block_get(&x->worker->loop->blocks);
     if (s->window == NULL || s->out == NULL) {

@@ -46,6 +46,12 @@ static bool is_placed(enum field_id id)
            id == FIELD_TRANSFER_ENCODING || id == FIELD_CONNECTION || id == FIELD_KEEP_ALIVE;
 }
 
+/* An empty one says that there is to be none. */
+static bool is_withheld(const struct field *f)
+{
+    return f->value.len == 0 && (f->id == FIELD_SERVER || f->id == FIELD_DATE);
+}
+
 static void add_status_line(struct exchange *x, struct buf *out)
 {
     struct span reason = x->response.reason;
@@ -126,6 +132,15 @@ static struct span find_unclean(const struct exchange *x)
     return is_field_value(x->response.reason) ? (struct span){ NULL, 0 } : span_of("the reason");
 }
 
+/* A 204 of ours has no type; what an upstream says of its own goes on. */
+static void drop_type_of_nothing(struct exchange *x)
+{
+    const struct field *type = fields_find(&x->response.fields, FIELD_CONTENT_TYPE);
+
+    if (x->response.status == 204 && type != NULL && type->origin != FROM_UPSTREAM)
+        fields_remove(&x->response.fields, FIELD_CONTENT_TYPE);
+}
+
 enum io h1_send_head(struct client *c)
 {
     struct h1 *h = h1_of(c);
@@ -142,8 +157,7 @@ enum io h1_send_head(struct client *c)
         page_error(x, 500); /* it is too late for another one */
         f = &x->response.fields;
     }
-    if (x->response.status == 204)
-        fields_remove(&x->response.fields, FIELD_CONTENT_TYPE);
+    drop_type_of_nothing(x);
     bool keep = keeps_alive(h);
     buf_clear(out);
     add_status_line(x, out);
@@ -155,7 +169,8 @@ enum io h1_send_head(struct client *c)
         add_all_of(out, f, FIELD_LOCATION);
     add_coding(h, keep, out);
     for (unsigned i = 0; i < f->count; i++)
-        if (!is_placed(f->at[i].id) && !(f->at[i].id == FIELD_LOCATION && x->response.own_location))
+        if (!is_placed(f->at[i].id) && !is_withheld(&f->at[i]) &&
+            !(f->at[i].id == FIELD_LOCATION && x->response.own_location))
             field_write(f->at[i].name, f->at[i].value, out);
     if (x->response.accept_ranges)
         buf_adds(out, "Accept-Ranges: bytes\r\n");

@@ -197,7 +197,7 @@ bool request_take(struct exchange *x, const struct h1_request *from, const char 
         r->uri = r->raw_path = (struct span){ "", 0 };
         return true;
     }
-    if (r->method_id == METHOD_TRACE)
-        return refuse(x, 405, "client sent TRACE method", ret_why);
-    return take_path(x, &t, ret_why);
+    if (!take_path(x, &t, ret_why)) /* first: an error page may ask for `$uri` */
+        return false;
+    return r->method_id != METHOD_TRACE || refuse(x, 405, "client sent TRACE method", ret_why);
 }

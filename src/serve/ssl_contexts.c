@@ -254,15 +254,28 @@ static struct tls_context *context_for(struct worker *w, struct generation *g,
     return context;
 }
 
-/* A session stays with the settings that it was made under, also over a reload. Whom they let in by
- * certificate will be a part of this. */
-static struct tls_binding binding_of(const struct ssl_settings *s)
+static void add_part(struct conf_list *parts, struct generation *g, struct span part)
 {
-    struct span parts[] = {
-        s->chain.data, { (const char *)&s->protocols.versions, sizeof(s->protocols.versions) }
-    };
+    generation_list_add(g, parts, &part, sizeof(part));
+}
 
-    return tls_bind(parts, COUNT(parts));
+/* A session stays with the settings that it was made under, also over a reload: its cipher was
+ * chosen by them, and OpenSSL asks nobody again. Whom they let in by certificate will be a part of
+ * this. */
+struct tls_binding ssl_binding(struct generation *g, const struct ssl_settings *s)
+{
+    const struct tls_command *commands = s->commands.list.items;
+    struct conf_list parts = {};
+
+    add_part(&parts, g, s->chain.data);
+    add_part(&parts, g,
+             (struct span){ (const char *)&s->protocols.versions, sizeof(s->protocols.versions) });
+    add_part(&parts, g, s->ciphers.text);
+    for (uint32_t i = 0; i < s->commands.list.len; i++) {
+        add_part(&parts, g, commands[i].name);
+        add_part(&parts, g, commands[i].value);
+    }
+    return tls_bind(parts.items, parts.len);
 }
 
 void ssl_start(struct worker *w, struct generation *g, void *top)
@@ -285,7 +298,7 @@ void ssl_start(struct worker *w, struct generation *g, void *top)
             continue;
         s->choice.context = context_for(w, g, s, zones);
         s->choice.identity = tls_identity_new(s->chain.data, s->key.data);
-        s->choice.binding = binding_of(s);
+        s->choice.binding = ssl_binding(g, s);
     }
 }
 

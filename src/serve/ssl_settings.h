@@ -69,6 +69,8 @@ extern const struct variable ssl_variables[];
 
 struct ssl_settings *ssl_settings_of(const struct generation *g, const struct conf_block *b);
 
+/* What sessions stay with: certificate, versions, ciphers, commands. */
+struct tls_binding ssl_binding(struct generation *g, const struct ssl_settings *s);
 /* The module's: checks all servers on TLS listeners, by what a worker would fail by; makes and
  * drops what a worker needs. */
 bool ssl_init(struct generation *g, struct conf *conf, void *top);

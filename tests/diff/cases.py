@@ -666,6 +666,7 @@ server {
     location /any-length/ { gzip_min_length 0; proxy_pass http://@BAD@/gzip-; }
     location /hard/ { gzip_comp_level 9; gzip_buffers 4 8k; proxy_pass http://@BAD@/gzip-; }
     location /1.0/ { gzip_http_version 1.0; proxy_pass http://@BAD@/gzip-; }
+    location /disable/ { gzip_disable "msie [1-6]\\." ^x; proxy_pass http://@BAD@/gzip-; }
     location /msie6/ { gzip_disable msie6; proxy_pass http://@BAD@/gzip-; }
     location /returned { default_type text/html; return 200 "a text that is long enough to be compressed"; }
     location /short { default_type text/html; return 200 "a text"; }
@@ -702,6 +703,7 @@ for i, value in enumerate(PROXIED):
 for agent in ("Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)", "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; SV1)",
               "Mozilla/4.0 (compatible; MSIE 5.5)", "Mozilla/4.0 (compatible; MSIE 7.0)", "MSIE 4.0", "MSIE 4.", "curl"):
     get(packed, f"agent-{agent}", "/msie6/html", GZIP, f"User-Agent: {agent}")
+    get(packed, f"disabled-{agent}", "/disable/html", GZIP, f"User-Agent: {agent}")
 for name, target in {"file": "/long.html", "file-of-another-type": "/long.txt", "page": "/absent", "twenty": "/twenty.html",
                      "nineteen": "/nineteen.html", "forbidden": "/forbidden", "redirect": "/redirect", "return": "/returned",
                      "short-return": "/short", "empty-file": "/empty.txt", "headed": "/headed"}.items():
@@ -823,3 +825,4 @@ get(replaced, "redirect", "/redirect")
 
 import redirect_cases  # noqa: E402,F401  it adds its own
 import limit_cases  # noqa: E402,F401
+import proxying_cases  # noqa: E402,F401

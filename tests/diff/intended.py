@@ -10,6 +10,9 @@ FRAMING = "Upstream: ambiguous framing"
 NO_HEAD = "Upstream: HTTP/0.9, no status line"
 ORDER = {"order of fields": "Order of fields"}
 
+ORDER_AT_ORIGIN = {"order of fields at the origin": "Order of fields"}
+NOMINATED = "`proxy_set_header Connection` with other words"
+
 PACKED = "`Cache-Control: no-transform`"
 RANGES = {"field accept-ranges": "`Accept-Ranges` of a body that `sub_filter` changed"}
 CHUNKS = {"access log": "`$body_bytes_sent` of chunks"}  # cut where each one's buffers end
@@ -88,7 +91,19 @@ INTENDED = {
     "add-header-date": ORDER,
     "upstream-fields": ORDER,
     "range-empty-file": "Range of an empty file",
-    "proxy-uri-/proxy_host/x": {"seen by the origin": "Order of fields"},
+    "proxy-uri-/proxy_host/x": ORDER_AT_ORIGIN,
+    **{f"proxy-variables-/{place}/x": ORDER_AT_ORIGIN for place in ("hosts", "group-hosts")},
+    **{f"proxy-connection-{case}": ORDER_AT_ORIGIN
+       for case in ("http-keep-alive", "http-close", "arg-keep-alive", "arg-close", "old-http-keep-alive", "old-http-close",
+                    *(f"{place}-{asked}" for place in ("keep", "close", "old")
+                      for asked in ("none", "keep-alive", "close")))},
+    "proxy-connection-http-nominates": {"seen by the origin": NOMINATED},
+    "proxy-connection-arg-split": {"seen by the origin": NOMINATED},
+    **{f"proxy-variables-/bad-host/x?host={host}": "`proxy_pass` with variables: what is no host"
+       for host in ("a..b", "a@b")},
+    **{f"own-answers-{case}": {"field content-length": "`Content-Length` of a 204 or 304 of ours"}
+       for case in ("204-typed/", "304/", "preflight")},
+    **{f"own-answers-{case}": {"access log": "`$args` that is empty"} for case in ("trace", "post-of-a-file")},
     "proxy-post-no-length": {"seen by the origin": "A POST without a body"},
     "proxy-chunked-up": {"access log": "`$content_length` of a chunked body"},
     "proxy-chunked-up-streamed": {"access log": "`$content_length` of a chunked body",

@@ -124,7 +124,9 @@ def compare(pair, ours, theirs):
         check("body", normal(pair, "bifrons", a.body.decode("latin-1")), normal(pair, "nginx", b.body.decode("latin-1")))
     mine, other = ([(normal(pair, who, q.head.decode("latin-1")), q.body) for q in x["seen"]]
                    for who, x in (("bifrons", ours), ("nginx", theirs)))
-    check("seen by the origin", mine, other)
+    check("seen by the origin", *([(sorted(head.split("\r\n")), body) for head, body in all] for all in (mine, other)))
+    if "seen by the origin" not in found:
+        check("order of fields at the origin", mine, other)
     check("access log", ours["log"], theirs["log"])
     return found
 

@@ -80,7 +80,8 @@ def test_each_event_of_a_stream_arrives_before_the_next_is_sent(start, origin, r
 
 
 def test_an_answer_that_is_cut_stays_cut(start, origin):
-    origin.answers(f"HTTP/1.1 200 OK\r\n{HTML}\r\nContent-Length: 100000\r\n\r\n".encode() + PAGE[:50000], then="close")
+    noise = bytes(i * i * 2654435761 >> 13 & 255 for i in range(50000))
+    origin.answers(f"HTTP/1.1 200 OK\r\n{HTML}\r\nContent-Length: 100000\r\n\r\n".encode() + noise, then="close")
     proxy = start(site("gzip on;", f"proxy_pass http://{origin.address};"))
     with proxy.connect() as c:
         c.send(request("GET", "/", "a", "Accept-Encoding: gzip"))
@@ -88,6 +89,15 @@ def test_an_answer_that_is_cut_stays_cut(start, origin):
         got = c.take_all()
     assert not got.endswith(b"0\r\n\r\n")
     proxy.wait_error("prematurely closed")
+
+
+def test_an_answer_that_is_cut_before_anything_was_sent_is_no_answer(start, origin):
+    """Its few compressed bytes are still here, and so is its head."""
+    origin.answers(f"HTTP/1.1 200 OK\r\n{HTML}\r\nContent-Length: 100000\r\n\r\n".encode() + PAGE[:5000], then="close")
+    proxy = start(site("gzip on;", f"proxy_pass http://{origin.address};"))
+    with proxy.connect() as c:
+        c.send(request("GET", "/", "a", "Accept-Encoding: gzip"))
+        assert c.response("GET").status == 502
 
 
 @pytest.mark.parametrize("row", ["COMP-09-slow-clients"])
@@ -108,3 +118,23 @@ def test_slow_clients_of_a_long_page_hold_little_and_hold_up_nobody(start, room,
     assert proxy.memory() - before < len(clients) * 512 * 1024
     for c in clients:
         c.close()
+
+
+@pytest.mark.parametrize("buffering, smaller", [("on", True), ("off", False)])
+def test_an_answer_that_comes_in_small_pieces_is_packed_as_well_as_one_that_comes_whole(start, origin, buffering, smaller):
+    """Nobody waits for its pieces where answers are buffered: no flush after each."""
+    go = threading.Semaphore(0)
+
+    def script(c):
+        while True:
+            pieces = c.read_request().target == "/pieces"
+            c.send(f"HTTP/1.1 200 OK\r\n{HTML}\r\nContent-Length: {len(PAGE)}\r\n\r\n".encode())
+            for i in range(0, len(PAGE), 4000 if pieces else len(PAGE)):
+                c.send(PAGE[i : i + (4000 if pieces else len(PAGE))])
+                go.acquire(timeout=0.002)
+
+    origin.script = script
+    proxy = start(site("gzip on;", f"proxy_buffering {buffering}; proxy_pass http://{origin.address};"))
+    whole, pieces = (curl(proxy, path, "-H", "Accept-Encoding: gzip") for path in ("/whole", "/pieces"))
+    assert gzip.decompress(pieces) == gzip.decompress(whole) == PAGE
+    assert (len(pieces) <= len(whole)) == smaller

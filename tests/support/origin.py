@@ -4,6 +4,8 @@ import re
 import socket
 import threading
 
+import pytest
+
 from support.waiting import eventually
 
 
@@ -346,3 +348,20 @@ def free_port(host="127.0.0.1"):
             except OSError:
                 continue
             return s.getsockname()[1]
+
+
+def silent_listener(port):
+    """At [::1], with a queue that is full: the kernel answers no further SYN."""
+    listener = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        listener.bind(("::1", port))
+    except OSError:
+        pytest.skip("no IPv6 on loopback")
+    listener.listen(0)
+    stuffed = [listener]
+    for _ in range(3):
+        s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        s.setblocking(False)
+        s.connect_ex(("::1", port))
+        stuffed.append(s)
+    return stuffed

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from support.dns import NameServer
-from support.origin import answer
+from support.origin import answer, silent_listener
 from support.waiting import eventually
 from support.wire import request
 
@@ -22,23 +22,6 @@ def forward(resolver, port, more=""):
 def fetch(proxy, name, port, index=0):
     with proxy.connect(index) as c:
         return c.ask(request("GET", f"http://{name}:{port}/x", name))
-
-
-def silent_listener(port):
-    """At [::1], with a queue that is full: the kernel answers no further SYN."""
-    listener = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
-    try:
-        listener.bind(("::1", port))
-    except OSError:
-        pytest.skip("no IPv6 on loopback")
-    listener.listen(0)
-    stuffed = [listener]
-    for _ in range(3):
-        s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
-        s.setblocking(False)
-        s.connect_ex(("::1", port))
-        stuffed.append(s)
-    return stuffed
 
 
 @pytest.mark.parametrize("row", ["DNS-09-truncated-is-asked-for-over-tcp"])

@@ -2,11 +2,12 @@
 import re
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from support.origin import Gone, answer
+from support.origin import Gone, answer, black_hole, free_port, silent_listener
 from support.proxy import Proxy, run
 from support.room import room_close, room_open
 from support.waiting import eventually
@@ -286,6 +287,69 @@ def test_fwd_the_client_is_hidden(opened, origin, row):
         fetch(c, f"http://{origin.address}/", *[f"{n}: 203.0.113.77" for n in hidden], "Via: 1.1 inner.example")
     raw = origin.connections[0].received
     assert b"203.0.113.77" not in raw and b"inner.example" not in raw and socket.gethostname().encode() not in raw
+
+
+@pytest.mark.parametrize("method, host", [pytest.param("GET", "dead", id="FWD-06-502"), pytest.param("GET", "gone.example", id="FWD-06-no-name"),
+                                          pytest.param("CONNECT", "dead", id="FWD-06-connect")])
+def test_fwd_pages_name_no_host_of_ours(start, room, origin, names, method, host):
+    port = free_port()
+    proxy = start(config(room, f"rule allow if {NEAR} and port {port}; rule allow if client 127.0.0.0/8 and host gone.example;",
+                         f"ports connect {port}; resolver {names.address};"))
+    where = f"127.0.0.1:{port}" if host == "dead" else host
+    with proxy.connect() as c:
+        r = connect(c, where) if method == "CONNECT" else fetch(c, f"http://{where}/", "X-Forwarded-For: 203.0.113.77")
+    own = {socket.gethostname(), socket.getfqdn(), "203.0.113.77", names.address, f"127.0.0.1:{proxy.port}"}
+    assert r.status == 502
+    assert not [name for name in own if name.encode() in r.head + r.body]
+
+
+@pytest.mark.parametrize("path", [pytest.param(p, id=f"FWD-13-{n}") for n, p in enumerate(
+    ("/", "/status", "/squid-internal-mgr/menu", "/.well-known/acme-challenge/x", "/stub_status"))])
+def test_fwd_our_own_name_is_a_target_like_any(start, room, names, path):
+    names.names["bifrons.example"] = [["127.0.0.1"]]
+    proxy = start(config(room, "rule allow if client 127.0.0.0/8;", f"resolver {names.address};"))
+    for host in ("bifrons.example", f"bifrons.example:{proxy.port}", f"127.0.0.1:{proxy.port}", "localhost"):
+        with proxy.connect() as c:
+            r = c.ask(request("GET", f"http://{host}{path}", host))
+            assert r.status in (403, 508), (host, r)
+    with proxy.connect() as c:
+        assert c.get(path, "bifrons.example").status in (400, 403, 508)
+
+
+def race(start, room, names, port, good):
+    names.names["two.example"] = [["::1", "127.0.0.1"]]
+    proxy = start(config(room, f"rule allow if {NEAR} and port {port}; rule allow if client 127.0.0.0/8 and address ::1 and port {port};",
+                         f"resolver {names.address}; proxy_connect_timeout 1s;"))
+    began = time.monotonic()
+    with proxy.connect() as c:
+        r = c.ask(request("GET", f"http://two.example:{port}/", "two.example"))
+    took = time.monotonic() - began
+    assert r.status == (200 if good else 504), r
+    return took
+
+
+@pytest.mark.parametrize("row", ["FWD-29-first-family-black-holed"])
+def test_fwd_the_second_family_is_tried_soon(start, room, origin, names, row):
+    stuffed = silent_listener(origin.port)
+    assert 0.2 < race(start, room, names, origin.port, True) < 0.9
+    assert len(origin.connections) == 1
+    for s in stuffed:
+        s.close()
+
+
+@pytest.mark.parametrize("row", ["FWD-29-first-family-refuses"])
+def test_fwd_after_a_reset_the_second_family_is_tried_at_once(start, room, origin, names, row):
+    assert race(start, room, names, origin.port, True) < 0.2
+    assert len(origin.connections) == 1
+
+
+@pytest.mark.parametrize("row", ["FWD-29-both-black-holed"])
+def test_fwd_both_families_silent_is_504(start, room, names, row):
+    held, port = black_hole()
+    stuffed = silent_listener(port)
+    assert race(start, room, names, port, False) < 3
+    for s in stuffed + held:
+        s.close()
 
 
 @pytest.mark.parametrize("row", ["FWD-09-our-own-via"])

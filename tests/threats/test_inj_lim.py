@@ -1,4 +1,6 @@
 """INJ: injection into heads, hop-by-hop abuse. LIM: sizes and slow peers. The rows that today's features meet."""
+import base64
+
 import pytest
 
 from support.attack import G
@@ -49,6 +51,44 @@ def test_inj_our_fields_cannot_be_removed(site, origin, row):
     seen = origin.requests[0]
     assert seen.get("X-Real-IP") == "127.0.0.1" and seen.get("X-Forwarded-Proto") == "http"
     assert seen.get("X-Forwarded-For").endswith("127.0.0.1")
+
+
+@pytest.mark.parametrize("user", [pytest.param(u, id=f"INJ-07-{n}") for n, u in {
+    "line-feed": b"user\r\nX-Admin: 1", "bare-cr": b"user\rX-Admin: 1", "zero": b"user\0", "delete": b"us\x7fer"}.items()])
+def test_inj_a_user_with_a_control_byte_is_nobody(start, origin, user):
+    proxy = start(f"server {{ listen 127.0.0.1:0; location / {{ proxy_set_header X-User $remote_user;"
+                  f"proxy_pass http://{origin.address}; }} }}")
+    with proxy.connect() as c:
+        assert c.get("/", "a", "Authorization: Basic " + base64.b64encode(b"user:pw").decode()).status == 200
+        r = c.get("/", "a", "Authorization: Basic " + base64.b64encode(user + b":pw").decode())
+    assert all(not q.all("X-Admin") and q.get("X-User", "user") == "user" for q in origin.requests), origin.requests
+    assert r.status in (200, 401, 500)
+
+
+@pytest.mark.parametrize("row", ["INJ-20-forwarded-for-of-nobody-trusted"])
+def test_inj_x_forwarded_for_opens_no_door(start, origin, row):
+    proxy = start(f"""server {{ listen 127.0.0.1:0;
+        location /closed/ {{ allow 203.0.113.7; deny all; proxy_pass http://{origin.address}; }}
+        location / {{ proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_pass http://{origin.address}; }} }}""")
+    with proxy.connect() as c:
+        for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP"):
+            value = "for=203.0.113.7" if name == "Forwarded" else "203.0.113.7"
+            assert c.get("/closed/x", "a", f"{name}: {value}").status == 403
+        assert not origin.requests
+        assert c.get("/x", "a", "X-Forwarded-For: 203.0.113.7").status == 200
+    assert origin.requests[0].get("X-Forwarded-For") == "203.0.113.7, 127.0.0.1"
+
+
+@pytest.mark.parametrize("lines", [
+    pytest.param("set $a $b; set $b $a; set $a $b;", id="INJ-27-each-other"), pytest.param("set $a $a; set $a $a$a;", id="INJ-27-itself"),
+    pytest.param("set $a 0123456789; " + "set $a $a$a; " * 40, id="INJ-27-doubled")])
+def test_inj_variables_of_variables_end(start, lines):
+    proxy = start(f"server {{ listen 127.0.0.1:0; location / {{ {lines} return 200 x$a$b; set $b ''; }} location /ok {{ return 200 y; }} }}")
+    with proxy.connect() as c:
+        status = c.get("/").status
+    with proxy.connect() as c:
+        assert status in (200, 500) and c.get("/ok").body == b"y"
+    assert (status == 500) == ("0123456789" in lines)
 
 
 @pytest.mark.parametrize("row", ["INJ-12-connection-names-host"])

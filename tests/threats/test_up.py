@@ -1,4 +1,5 @@
 """UP: upstreams that fail, and what must not follow from it."""
+import socket
 
 import pytest
 
@@ -205,3 +206,23 @@ def test_up_a_huge_length_reserves_nothing(start, room, origins, row):
         assert c.head().get("Content-Length") == "9223372036854775807"
         assert c.take_all() == b"abc"
     assert proxy.memory() - before < 4 << 20
+
+
+@pytest.mark.parametrize("value", [pytest.param(v, id=f"UP-20-{n}") for n, v in {
+    "unix-socket": "unix:/run/x.sock", "unix-socket-upper-case": "UNIX:/run/x.sock", "port": "a:99999", "no-port": "127.0.0.1:",
+    "empty": "", "user": "a@127.0.0.1", "zero": "127.0.0.1%00", "line-feed": "127.0.0.1%0d%0a", "bracket": "[::1",
+    "fragment": "127.0.0.1%23", "port-0": "127.0.0.1:0"}.items()])
+def test_up_what_a_client_names_must_be_a_host(start, room, value):
+    """And a socket that is there stays untouched."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(room / "x.sock"))
+        listener.listen()
+        listener.setblocking(False)
+        proxy = start("server { listen 127.0.0.1:0; location / { proxy_pass http://$arg_h; }"
+                      " location /control { return 200 x; } }")
+        with proxy.connect() as c:
+            assert c.get("/?h=" + value.replace("/run", str(room))).status == 500
+        with proxy.connect() as c:
+            c.assert_kept("/control")
+        with pytest.raises(BlockingIOError):
+            listener.accept()

@@ -53,6 +53,7 @@ struct upstream_conn {
 
 struct upstream_pools {
     struct pool *first;
+    uint64_t complained; /* ms: that sockets are lacking is said once a second; 0: never yet */
 };
 
 /* Finds or makes it, and counts a user. */

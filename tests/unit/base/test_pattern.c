@@ -2,6 +2,8 @@
 #include "base/pattern.h"
 #include "unit.h"
 
+#include <time.h>
+
 static struct pattern *made(const char *text, bool caseless)
 {
     char reason[PATTERN_REASON] = "";
@@ -137,6 +139,59 @@ static void many_places_to_begin_share_the_steps(void **state)
 }
 
 /* The same without machine code, where a system forbids it. */
+/* Each place is a walk to the end, which no limit of PCRE2's ends: half a second for 31 KiB. */
+static void walks_from_all_places_of_a_long_subject_end_in_time(void **state)
+{
+    static const char *const texts[] = { "(a|b)+[0-9]", "(?:a|b)*[0-9]", "(a|[b-z])+[0-9]" };
+    struct pattern_room *room = NULL;
+    static char subject[31 * 1024 + 1];
+
+    (void)state;
+    memset(subject, 'a', sizeof(subject) - 1);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct pattern *p = made(texts[i], false);
+        struct pattern_groups groups;
+        clock_t began = clock();
+
+        assert_int_equal(pattern_match(p, &room, span_of(subject), &groups), PATTERN_LIMIT);
+        assert_true(clock() - began < CLOCKS_PER_SEC / 5);
+        pattern_free(&p);
+    }
+    pattern_room_free(&room);
+}
+
+static const struct {
+    const char *text, *tail;
+    size_t whole; /* bytes of the match; SIZE_MAX: none */
+} at_ends[] = {
+    { "x", "x", 1 },        { "(?<=a)x$", "x", 1 },  { "\\Bx\\b", "x", 1 },
+    { "ax", "x", 2 },       { "^x", "x", SIZE_MAX }, { "\\Gx", "x", SIZE_MAX },
+    { ".*x", "x", 20001 },  { "$", "", 0 },          { "a(*COMMIT)x", "x", SIZE_MAX },
+    { "y", "x", SIZE_MAX },
+};
+
+/* Turns are nobody's business but ours: what stands before a place is still seen. */
+static void a_match_at_the_end_of_a_long_subject_is_found(void **state)
+{
+    struct pattern_room *room = NULL;
+    static char subject[20100];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(at_ends); i++) {
+        struct pattern *p = made(at_ends[i].text, false);
+        struct pattern_groups groups;
+
+        memset(subject, 'a', 20000);
+        strcpy(subject + 20000, at_ends[i].tail);
+        enum pattern_verdict verdict = pattern_match(p, &room, span_of(subject), &groups);
+        if ((verdict == PATTERN_MATCH) != (at_ends[i].whole != SIZE_MAX) ||
+            (verdict == PATTERN_MATCH && pattern_group(&groups, 0).len != at_ends[i].whole))
+            fail_msg("%s: %d", at_ends[i].text, (int)verdict);
+        pattern_free(&p);
+    }
+    pattern_room_free(&room);
+}
+
 static void the_interpreter_has_limits_too(void **state)
 {
     struct pattern *p = made("(*NO_JIT)^/(a+)+$", false);
@@ -197,6 +252,8 @@ int main(void)
         cmocka_unit_test(an_expression_that_backtracks_ends_at_the_limit),
         cmocka_unit_test(many_places_to_begin_share_the_steps),
         cmocka_unit_test(the_interpreter_has_limits_too),
+        cmocka_unit_test(walks_from_all_places_of_a_long_subject_end_in_time),
+        cmocka_unit_test(a_match_at_the_end_of_a_long_subject_is_found),
         cmocka_unit_test(bytes_that_are_no_utf_8_are_given_up_where_it_is_wanted),
         cmocka_unit_test(a_long_subject_alone_is_no_reason_to_give_up),
     };

@@ -197,7 +197,7 @@ static const struct {
     { "proxy_pass http://127.0.0.1:/x;", "invalid port in upstream \"127.0.0.1:\"" },
     { "proxy_pass http://https://a;", "invalid port in upstream \"https:\"" },
     { "proxy_pass http://[::1]:;", "invalid port in upstream \"[::1]:\"" },
-    { "proxy_pass http://$host;", "variables in proxy_pass are known, not supported yet" },
+    { "proxy_pass http://$nobody;", "unknown \"nobody\" variable" },
     { "proxy_pass \"http://a/ b\";", "the URI of proxy_pass holds a control byte or a space" },
     { "proxy_set_header \"a b\" c;", "\"a b\" is no name of a header field" },
     { "proxy_set_header Content-Length 5;", "framing of requests is always made by the proxy" },

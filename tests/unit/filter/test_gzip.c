@@ -265,6 +265,10 @@ static const struct {
     { "gzip_disable msie6;", "User-Agent: MSIE 6.0\r\n", false, true },
     { "gzip_disable msie6;", "User-Agent: MSIE 7.0\r\n", true, true },
     { "", "User-Agent: MSIE 6.0\r\n", true, true },
+    { "gzip_disable 'old[ /]browser';", "User-Agent: An Old/Browser 5\r\n", false, true },
+    { "gzip_disable ^browser msie6 x$;", "User-Agent: Old browser x\r\n", false, true },
+    { "gzip_disable ^browser msie6 x$;", "User-Agent: Old browser\r\n", true, true },
+    { "gzip_disable .*;", "", true, true },
 };
 
 static void each_condition_decides_for_itself(void **state)
@@ -301,7 +305,8 @@ static const struct {
     { "gzip_proxied any any;", "duplicate value \"any\"" },
     { "gzip_http_version 2;", "invalid value \"2\"" },
     { "gzip_types text/html;", "duplicate MIME type \"text/html\"" },
-    { "gzip_disable \"MSIE [1-6]\";", "known, not supported yet" },
+    { "gzip_disable \"MSIE [1-6\";",
+      "pcre2_compile() failed: missing terminating ] for character " },
     { "gzip_buffers 4 8k;", "\"gzip_buffers\" is accepted and has no effect" },
 };
 
