@@ -19,6 +19,7 @@ struct conf_input {
     const char *const *later; /* names known, not supported yet; `a_*`: all that begin so */
     struct arena *arena;      /* the settings': the generation's */
     void *user;               /* for the setters */
+    bool advice;              /* conf_advises() */
 };
 
 enum conf_severity { CONF_ERROR, CONF_WARNING };
@@ -42,6 +43,10 @@ const struct conf_message *conf_messages(const struct conf *c);
 /* One message: `bifrons: [emerg] TEXT in FILE:LINE`, then `FILE:LINE:COL`, the source line, the
  * caret, the hint. The source must still live. */
 void conf_print_message(const struct conf *c, const struct conf_message *m, struct buf *out);
+/* `-T`: the texts that were read, each after a line `# configuration file PATH:`, an included one in
+ * the place of its `include`: so the whole is one configuration again. What rows call a secret is
+ * `***`. For a good conf; the source must still live. */
+void conf_dump(struct conf *c, struct buf *out);
 unsigned conf_file_count(const struct conf *c); /* names: conf_file_name; 0 is the main file */
 struct span conf_file_text(const struct conf *c, uint16_t file);
 void conf_free(struct conf **c); /* what lies in the generation arena lives on */

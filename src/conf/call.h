@@ -44,6 +44,10 @@ bool conf_complain(struct conf *conf, struct place place, const char *format, ..
 void conf_caution(struct conf *conf, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Is anybody there to read warnings of what is legal and most likely not meant? They may take time
+ * that a start has not. */
+bool conf_advises(const struct conf *conf);
+
 /* A further line below the error or warning that was noted last. */
 void conf_hint(struct conf *conf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `did you mean "..."?`, if there is something near (conf_nearest). */

@@ -9,13 +9,13 @@
  * What a file holds goes to a terminal, so control bytes and what is no UTF-8 are shown as \xHH. */
 #include "conf/message.h"
 
-#include "base/utf8.h"
 #include "conf/call.h"
+#include "conf/excerpt.h"
 #include "conf/state.h"
 
 #include <stdio.h>
 
-enum { LONGEST_TEXT = 16384, WINDOW = 160, WINDOW_BEFORE = 80 };
+enum { LONGEST_TEXT = 16384 };
 
 struct span message_vtext(struct conf *c, const char *format, va_list args)
 {
@@ -104,6 +104,11 @@ void conf_caution(struct conf *conf, struct place place, const char *format, ...
     va_end(args);
 }
 
+bool conf_advises(const struct conf *conf)
+{
+    return conf->input.advice;
+}
+
 void conf_hint(struct conf *conf, const char *format, ...)
 {
     va_list args;
@@ -157,96 +162,28 @@ bool conf_is_good(const struct conf *c)
     return c->messages.errors == 0;
 }
 
-/* How many bytes belong together, and whether they may be shown as they are. */
-static size_t next_character(struct span s, bool *ret_plain)
-{
-    size_t len = utf8_length(s);
-    bool control = ((unsigned char)s.at[0] < 0x20 && s.at[0] != '\t') || s.at[0] == 0x7f;
-
-    *ret_plain = len > 0 && !control;
-    return len > 0 ? len : 1;
-}
-
-static void print_plain(struct span text, struct buf *out)
-{
-    while (text.len > 0) {
-        bool plain;
-        size_t len = next_character(text, &plain);
-
-        if (plain)
-            buf_add(out, span_first(text, len));
-        else
-            buf_addf(out, "\\x%02X", (unsigned char)text.at[0]);
-        text = span_from(text, len);
-    }
-}
-
-/* As much room as print_plain takes for the text; a tab stays one, so that the caret lines up. */
-static void print_room(struct span text, struct buf *out)
-{
-    while (text.len > 0) {
-        bool plain;
-        size_t len = next_character(text, &plain);
-
-        buf_adds(out, !plain ? "    " : text.at[0] == '\t' ? "\t" : " ");
-        text = span_from(text, len);
-    }
-}
-
-static struct span line_of(struct span text, uint32_t line)
-{
-    struct span head, tail = text;
-
-    for (uint32_t i = 0; i < line; i++) {
-        if (!span_cut(tail, '\n', &head, &tail)) {
-            head = tail;
-            tail = (struct span){ "", 0 };
-        }
-        if (i == 0 && span_starts(head, "\xEF\xBB\xBF"))
-            head = span_from(head, 3);
-    }
-    span_chop(&head, '\r');
-    return head;
-}
-
-/* The source line, or the part of a long one that matters, and the caret below. */
-static void print_source(struct span line, size_t column, struct buf *out)
-{
-    bool cut = column > WINDOW;
-    size_t from = cut ? column - WINDOW_BEFORE : 0;
-
-    while (from > 0 && from < line.len && ((unsigned char)line.at[from] & 0xc0) == 0x80)
-        from++; /* not from the middle of a character */
-    struct span shown = span_first(span_from(line, from), WINDOW);
-    buf_adds(out, cut ? "..." : "");
-    print_plain(shown, out);
-    buf_adds(out, cut ? "\n   " : "\n");
-    print_room(span_first(shown, column > from ? column - 1 - from : 0), out);
-    buf_adds(out, "^\n");
-}
-
 void conf_print_message(const struct conf *c, const struct conf_message *m, struct buf *out)
 {
     struct span name = conf_file_name(c, m->place.file);
-    unsigned line = m->place.line, column = m->place.column;
+    unsigned line = m->place.line;
     bool is_parameter = m->place.file == c->files.command_line;
 
     buf_adds(out, m->severity == CONF_ERROR ? "bifrons: [emerg] " : "bifrons: [warn] ");
-    print_plain(m->text, out);
+    excerpt_plain(m->text, out);
     if (line > 0) {
         buf_adds(out, " in ");
-        print_plain(name, out);
+        excerpt_plain(name, out);
         if (!is_parameter)
             buf_addf(out, ":%u", line);
         buf_adds(out, "\n");
-        print_plain(name, out);
-        buf_addf(out, ":%u:%u", line, column);
+        excerpt_plain(name, out);
+        buf_addf(out, ":%u:%u", line, m->place.column);
     }
     buf_adds(out, "\n");
-    if (line > 0 && column > 0)
-        print_source(line_of(conf_file_text(c, m->place.file), line), column, out);
+    if (line > 0 && m->place.column > 0)
+        excerpt_line(conf_file_text(c, m->place.file), m->place, out);
     if (m->hint.len > 0) {
-        print_plain(m->hint, out);
+        excerpt_plain(m->hint, out);
         buf_adds(out, "\n");
     }
 }

@@ -244,12 +244,6 @@ static bool include_file(struct parser *p, const struct reading *outer, struct s
     return true;
 }
 
-static bool is_pattern(struct span path)
-{
-    return span_find(path, '*') < path.len || span_find(path, '?') < path.len ||
-           span_find(path, '[') < path.len;
-}
-
 static void include_all(struct parser *p, const struct reading *outer, struct span pattern,
                         struct place place, struct level *level)
 {
@@ -282,7 +276,7 @@ static void include(struct parser *p, const struct reading *outer, struct level 
     }
     struct span path = files_join(&c->arena, c->files.folder, l->words[1].text);
 
-    if (is_pattern(path))
+    if (files_is_pattern(path))
         include_all(p, outer, path, place, level);
     else
         include_file(p, outer, path, place, level);

@@ -4,6 +4,7 @@
 
 #include "exchange/core.h"
 #include "exchange/location_line.h"
+#include "exchange/secret.h"
 #include "fetch/accel.h"
 #include "fetch/buffering.h"
 #include "fetch/origin.h"
@@ -212,7 +213,8 @@ static const struct conf_name versions[] = { { "1.0", 0 }, { "1.1", 1 }, {} };
 static const struct conf_type pass_type = { .set = set_pass, .size = sizeof(struct proxy_target) };
 static const struct conf_type header_line = { .set = set_header,
                                               .size = sizeof(struct conf_list),
-                                              .many = true };
+                                              .many = true,
+                                              .hides = secret_is_field_value };
 static const struct conf_type name_line = { .set = set_name,
                                             .size = sizeof(struct conf_list),
                                             .many = true };

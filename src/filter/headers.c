@@ -3,6 +3,7 @@
 #include "filter/headers.h"
 
 #include "exchange/exchange.h"
+#include "exchange/secret.h"
 #include "exchange/template.h"
 
 struct added_header {
@@ -41,7 +42,8 @@ static bool set_header(struct conf_call *call, void *field)
 
 static const struct conf_type header_line = { .set = set_header,
                                               .size = sizeof(struct conf_list),
-                                              .many = true };
+                                              .many = true,
+                                              .hides = secret_is_field_value };
 
 static const struct directive directives[] = {
     { "add_header", CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_IF | CTX_FORWARD, 2, 3, &header_line,

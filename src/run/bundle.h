@@ -13,11 +13,17 @@ struct bundle_request {
     struct span text;    /* if at is not NULL: the configuration itself */
     struct span prefix;  /* ends with `/` */
     struct span globals; /* of -g */
+    bool advice;         /* also warn of what is legal and most likely not meant: takes longer */
 };
 
 /* Reads and checks everything. A descriptor of the sealed memory file, or -1; messages are appended
  * to `messages` (errors and warnings, each as conf_print_message makes it). */
 int bundle_build(const struct bundle_request *request, struct buf *messages);
+
+/* Reads and checks everything, makes nothing: for tools. `look` sees the result while the texts
+ * live. */
+void bundle_inspect(const struct bundle_request *request,
+                    void (*look)(struct conf *conf, void *arg), void *arg);
 
 /* The bundle as a source, mapped read-only. `s` must stay where it is until bundle_close. 0 or
  * -errno. */
