@@ -113,7 +113,8 @@ const char *row_example(const struct directive *d)
     for (const char *const *line = directive_examples; *line != NULL; line++) {
         struct span name = span_first(span_of(*line), strcspn(*line, " ;"));
 
-        bool opens = strchr(*line, '{') != NULL; /* `server` is a block, and a line of an upstream */
+        bool opens =
+            strchr(*line, '{') != NULL; /* `server` is a block, and a line of an upstream */
 
         if (span_is(name, d->name) && opens == (d->opens != 0))
             return *line;
