@@ -34,6 +34,17 @@ static bool is_later(const struct conf *c, struct span name)
     return false;
 }
 
+/* Would the row be right in a block further out? */
+static bool fits_outside(const struct conf *c, const struct conf_block *block, struct span name)
+{
+    uint32_t row = rows_find(&c->rows, name);
+
+    for (block = block->parent; block != NULL; block = block->parent)
+        if (rows_pick(&c->rows, row, block->context) != NO_ROW)
+            return true;
+    return false;
+}
+
 static void refuse_name(struct conf *c, const struct conf_block *block,
                         const struct conf_node *node)
 {
@@ -45,6 +56,8 @@ static void refuse_name(struct conf *c, const struct conf_block *block,
                       name.at);
     } else if (rows_find(&c->rows, name) != NO_ROW) {
         message_error(c, place, "\"%.*s\" directive is not allowed here", shown(name), name.at);
+        if (fits_outside(c, block, name))
+            message_mark_misplaced(c, block->node);
     } else {
         message_error(c, place, "unknown directive \"%.*s\"", shown(name), name.at);
         if (c->messages.last == NULL)

@@ -23,11 +23,18 @@ struct conf_input {
 };
 
 enum conf_severity { CONF_ERROR, CONF_WARNING };
+/* A block that is not closed makes what follows it misplaced: one mistake, told once. */
+enum conf_trouble {
+    TROUBLE_OWN,
+    TROUBLE_UNCLOSED, /* at the end of a file: some block was never closed */
+    TROUBLE_MISPLACED /* it would be right outside the block in which it stands */
+};
 
 struct conf_message {
     enum conf_severity severity;
     struct place place; /* line 0: of no place */
     struct span text;
+    enum conf_trouble trouble;
     struct span hint; /* a further line that may help: `did you mean "proxy_pass"?`; or empty */
     struct conf_message *next;
 };

@@ -36,6 +36,10 @@ bool conf_is_quoted(const struct conf_call *call, unsigned i);
  * is NGINX's where it has one; " in FILE:LINE", the line and the caret are added. */
 bool conf_refuse(struct conf_call *call, unsigned word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for a block that may not stand inside the one around it. If some block is not closed, it
+ * is told that this will be the one. */
+bool conf_refuse_inside(struct conf_call *call, unsigned word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void conf_warn(struct conf_call *call, unsigned word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* From a check, or for words inside a raw block. */

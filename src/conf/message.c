@@ -52,7 +52,9 @@ void message_vadd(struct conf *c, enum conf_severity severity, struct place plac
     if (++*count > MOST_MESSAGES)
         return;
     struct conf_message *m = arena_alloc(&c->arena, sizeof(*m));
-    *m = (struct conf_message){ severity, place, message_vtext(c, format, args), { "", 0 }, NULL };
+    *m = (struct conf_message){
+        severity, place, message_vtext(c, format, args), 0, { "", 0 }, NULL
+    };
     *all->end = all->last = m;
     all->end = &m->next;
 }
@@ -73,6 +75,17 @@ bool conf_refuse(struct conf_call *call, unsigned word, const char *format, ...)
     va_start(args, format);
     message_vadd(call->conf, CONF_ERROR, conf_place(call, word), format, args);
     va_end(args);
+    return false;
+}
+
+bool conf_refuse_inside(struct conf_call *call, unsigned word, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    message_vadd(call->conf, CONF_ERROR, conf_place(call, word), format, args);
+    va_end(args);
+    message_mark_misplaced(call->conf, call->block->node);
     return false;
 }
 
@@ -126,11 +139,46 @@ void conf_suggest(struct conf *conf, struct span near)
         conf_hint(conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
 }
 
+void message_mark_unclosed(struct conf *c)
+{
+    c->messages.unclosed = true;
+    if (c->messages.last != NULL)
+        c->messages.last->trouble = TROUBLE_UNCLOSED;
+}
+
+void message_mark_misplaced(struct conf *c, const struct conf_node *outer)
+{
+    const struct conf_word *name = outer != NULL ? outer->words : NULL;
+
+    if (c->messages.last == NULL || name == NULL || !c->messages.unclosed)
+        return;
+    c->messages.last->trouble = TROUBLE_MISPLACED;
+    conf_hint(c, "is the \"}\" missing that closes \"%.*s\" of line %u?", (int)name->text.len,
+              name->text.at, name->place.line);
+}
+
 static bool stands_before(struct place a, struct place b)
 {
     if (a.file != b.file)
         return a.file < b.file;
     return a.line != b.line ? a.line < b.line : a.column < b.column;
+}
+
+/* The first that is misplaced stands nearest to where the bracket is missing; without any, the end
+ * of the file has to do. */
+static void tell_unclosed_once(struct conf *c)
+{
+    struct conf_message *first = c->messages.first;
+
+    while (first != NULL && first->trouble != TROUBLE_MISPLACED)
+        first = first->next;
+    for (struct conf_message **at = &c->messages.first; *at != NULL;) {
+        if (first != NULL && *at != first && (*at)->trouble != TROUBLE_OWN)
+            *at = (*at)->next;
+        else
+            at = &(*at)->next;
+    }
+    c->messages.last = NULL;
 }
 
 void message_sort(struct conf *c)
@@ -147,6 +195,7 @@ void message_sort(struct conf *c)
         *to = m;
     }
     c->messages.first = first;
+    tell_unclosed_once(c);
     c->messages.end = &c->messages.first;
     while (*c->messages.end != NULL)
         c->messages.end = &(*c->messages.end)->next;

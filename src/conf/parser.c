@@ -19,6 +19,10 @@ struct parser {
     size_t words;
     size_t text;
     bool full; /* one of the sums is over its maximum */
+    struct {
+        const struct conf_node *opener; /* the first block whose `}` stands further left */
+        struct place closer;
+    } odd;
 };
 
 /* One text that is being read. */
@@ -137,8 +141,18 @@ static void note_end(struct parser *p, struct reading *r, const struct level *le
     const struct conf_word *name = &level->opener->words[0];
 
     message_error(p->conf, lexer_place(&r->lexer), "unexpected end of file, expecting \"}\"");
-    conf_hint(p->conf, "the block \"%.*s\" was opened in line %u, column %u", (int)name->text.len,
-              name->text.at, name->place.line, name->place.column);
+    message_mark_unclosed(p->conf);
+    if (p->odd.opener != NULL) {
+        name = &p->odd.opener->words[0];
+        conf_hint(
+            p->conf,
+            "\"%.*s\" of line %u is most likely not closed: the \"}\" in line %u stands further "
+            "left",
+            (int)name->text.len, name->text.at, name->place.line, p->odd.closer.line);
+    } else {
+        conf_hint(p->conf, "the block \"%.*s\" was opened in line %u, column %u",
+                  (int)name->text.len, name->text.at, name->place.line, name->place.column);
+    }
     r->over = true;
 }
 
@@ -290,6 +304,17 @@ static struct place place_before(const struct lexer *l) /* of the byte that was 
     return place;
 }
 
+/* People set a `}` under what it closes: one further left was meant for an outer block. */
+static void note_closer(struct parser *p, const struct reading *r, const struct conf_node *opener)
+{
+    struct place closer = place_before(&r->lexer), begin = opener->words[0].place;
+
+    if (p->odd.opener != NULL || closer.line == begin.line || closer.column >= begin.column)
+        return;
+    p->odd.opener = opener;
+    p->odd.closer = closer;
+}
+
 static void add_line(struct parser *p, struct reading *r, struct level *level)
 {
     if (span_is(r->lexer.words[0].text, "include"))
@@ -315,8 +340,10 @@ static void read_level(struct parser *p, struct reading *r, struct level *level)
                 add_block(p, r, level);
             break;
         case LEXED_CLOSE:
-            if (level->opener != NULL)
+            if (level->opener != NULL) {
+                note_closer(p, r, level->opener);
                 return;
+            }
             message_error(p->conf, place_before(&r->lexer), "unexpected \"}\"");
             break;
         case LEXED_END:
