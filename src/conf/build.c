@@ -194,6 +194,7 @@ static void run_setter(struct conf *c, struct building *b, struct conf_node *nod
         return;
     if (c->messages.errors == errors)
         message_error(c, node->words[0].place, "\"%s\" directive invalid value", d->name);
+    hint_at_missing_end(c, node);
     if (!d->type->many) {
         bit_clear(b->block->set, node->row);
         bit_clear(b->filled, row->leader);
@@ -316,6 +317,7 @@ struct conf *conf_build(const struct conf_input *input)
     struct building *top = building_new(c, NULL, CTX_MAIN | CTX_HTTP, NULL);
 
     c->top = top->block;
+    c->first = first;
     build_block(c, top, first);
     run_checks(c);
     message_sort(c);

@@ -52,6 +52,10 @@ void conf_caution(struct conf *conf, struct place place, const char *format, ...
  * that a start has not. */
 bool conf_advises(const struct conf *conf);
 
+/* Lines of `name` in a block replace those of the blocks around it; warns if they leave out a first
+ * word that stands there. From a check; only if conf_advises. */
+void conf_warn_of_replaced(struct conf *conf, const struct conf_block *block, const char *name);
+
 /* A further line below the error or warning that was noted last. */
 void conf_hint(struct conf *conf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `did you mean "..."?`, if there is something near (conf_nearest). */
@@ -79,5 +83,8 @@ bool conf_load(struct conf_call *call, unsigned word, struct span path, enum con
 
 /* The name nearest to `word` (few edits) among `names`, for "did you mean"; empty: none is near. */
 struct span conf_nearest(struct span word, const struct span *names, size_t count);
+/* `did you mean "..."?` of a word of a line; the NULL behind the last name ends them. Of `a=1` only
+ * `a=` is compared. False, as conf_refuse. */
+bool conf_suggest_one_of(struct conf_call *call, unsigned word, const char *const *names);
 
 #endif

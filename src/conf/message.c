@@ -157,6 +157,18 @@ void message_mark_misplaced(struct conf *c, const struct conf_node *outer)
               name->text.at, name->place.line);
 }
 
+bool conf_suggest_one_of(struct conf_call *call, unsigned word, const char *const *names)
+{
+    enum { MOST_NAMES = 64 };
+    struct span text = call->node->words[word].text, all[MOST_NAMES];
+    size_t count = 0;
+
+    for (; names[count] != NULL && count < MOST_NAMES; count++)
+        all[count] = span_of(names[count]);
+    conf_suggest(call->conf, conf_nearest(span_first(text, span_find(text, '=') + 1), all, count));
+    return false;
+}
+
 static bool stands_before(struct place a, struct place b)
 {
     if (a.file != b.file)

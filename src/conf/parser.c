@@ -118,6 +118,16 @@ static void skip_block(struct reading *r)
     }
 }
 
+/* A directive that has not ended: most likely a `;` is missing behind its last word. */
+static void hint_at_end(struct parser *p, const struct reading *r)
+{
+    const struct conf_word *first = r->lexer.words, *last = first + r->lexer.count - 1;
+
+    conf_hint(p->conf, "\"%.*s\" of line %u has no end%s", (int)first->text.len, first->text.at,
+              first->place.line,
+              last->place.line < r->lexer.fault.place.line ? ": is a \";\" missing?" : "");
+}
+
 static void note_fault(struct parser *p, struct reading *r)
 {
     const struct lexer_fault *fault = &r->lexer.fault;
@@ -128,6 +138,8 @@ static void note_fault(struct parser *p, struct reading *r)
         if (fault->opened.line > 0)
             conf_hint(p->conf, "the quote was opened in line %u, column %u", fault->opened.line,
                       fault->opened.column);
+        else if (r->lexer.count > 0)
+            hint_at_end(p, r);
     }
     r->over = r->over || fault->at_end;
     if (lexer_resync(&r->lexer) == '{')

@@ -17,6 +17,7 @@ struct conf {
     struct messages messages;
     struct rows rows;
     struct conf_block *top; /* generation arena */
+    const struct conf_node *first; /* of the top */
     struct building *idle;  /* from blocks that are built; inherit.h */
     struct made *made;      /* settings objects of blocks, for the checks; outer first */
     struct made **made_end;

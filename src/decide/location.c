@@ -134,6 +134,54 @@ static void link_inner(struct conf *conf, struct location *l)
         l->inner = inner;
 }
 
+static bool matches_all(struct span label)
+{
+    static const char *const all[] = { "~ /",    "~ ^/",   "~ .*",    "~ .",    "~ ^",
+                                       "~ ^.*$", "~ ^/.*", "~* /",    "~* ^/",  "~* .*",
+                                       "~* .",   "~* ^",   "~* ^.*$", "~* ^/.*" };
+
+    for (size_t i = 0; i < COUNT(all); i++)
+        if (span_is(label, all[i]))
+            return true;
+    return false;
+}
+
+/* An expression that the search never comes to: an earlier one takes all that it could match. */
+static void warn_of_hidden(struct conf *conf, const struct conf_list *expressions)
+{
+    enum { MOST_COMPARED = 1000 };
+    const struct location *all = expressions->items;
+
+    for (uint32_t i = 1; i < expressions->len && i < MOST_COMPARED; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            struct span label = all[i].block->label, before = all[k].block->label;
+
+            if (!span_same(label, before) && !matches_all(before))
+                continue;
+            conf_caution(conf, all[i].place, "location \"%.*s\" is never reached", (int)label.len,
+                         label.at);
+            conf_hint(conf, "\"%.*s\" of line %u comes first and takes all of its paths",
+                      (int)before.len, before.at, all[k].place.line);
+            break;
+        }
+}
+
+/* A `return` of the server answers before any location is looked for. */
+static void warn_of_return(struct conf *conf, const struct conf_block *block,
+                           const struct location *first)
+{
+    static const char *const ways_round[] = { "if", "break", "rewrite" };
+
+    if (block->context != CTX_SERVER || !conf_stands(conf, block, "return") ||
+        first->kind == LOCATION_NAMED)
+        return;
+    for (size_t i = 0; i < COUNT(ways_round); i++)
+        if (conf_stands(conf, block, ways_round[i]))
+            return;
+    conf_caution(conf, first->place, "location \"%s\" is never reached", first->path.at);
+    conf_hint(conf, "the \"return\" of its server answers every request before");
+}
+
 /* Outer blocks come first; inner settings are linked before their tables are made. */
 static bool check(struct conf *conf, struct conf_block *block, void *settings)
 {
@@ -142,11 +190,14 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
     struct generation *g = conf_user_of(conf);
     bool good = true;
 
-    (void)block;
     for (uint32_t i = 0; i < own->lines.len; i++) {
         link_inner(conf, &lines[i]);
         if (lines[i].kind == LOCATION_EXPRESSION)
             generation_list_add(g, &own->expressions, &lines[i], sizeof(lines[i]));
+    }
+    if (conf_advises(conf) && own->lines.len > 0) {
+        warn_of_return(conf, block, lines);
+        warn_of_hidden(conf, &own->expressions);
     }
     good = location_table_build(conf, &own->lines, false, &own->prefixes) && good;
     return location_table_build(conf, &own->lines, true, &own->exact) && good;

@@ -362,6 +362,7 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
     struct proxy_settings *own = settings;
     struct generation *g = conf_user_of(conf);
 
+    conf_warn_of_replaced(conf, block, "proxy_set_header");
     if (!check_buffers(conf, block, own))
         return false;
     if (conf_is_good(conf) && !check_spill(conf, own)) /* said once, not in each inner block */

@@ -51,6 +51,13 @@ static const struct directive directives[] = {
     {},
 };
 
+static bool check(struct conf *conf, struct conf_block *block, void *settings)
+{
+    (void)settings;
+    conf_warn_of_replaced(conf, block, "add_header");
+    return true;
+}
+
 static bool is_listed(unsigned status)
 {
     switch (status) {
@@ -99,4 +106,5 @@ const struct module headers_module = {
     .directives = directives,
     .filter = &filter,
     .settings_size = sizeof(struct headers_settings),
+    .check = check,
 };
