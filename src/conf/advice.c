@@ -7,6 +7,9 @@
 #include "conf/rows.h"
 #include "conf/state.h"
 
+/* Of an outer block, looked at for each inner one: with ten thousand of them, all were too much. */
+enum { MOST_LINES = 500 };
+
 static const struct conf_node *lines_of(const struct conf *c, const struct conf_block *block)
 {
     return block->node != NULL ? block->node->first : c->first;
@@ -48,10 +51,13 @@ void conf_warn_of_replaced(struct conf *c, const struct conf_block *block, const
         return;
     while (outer->parent != NULL && !conf_stands(c, outer, name))
         outer = outer->parent;
+    if (!conf_stands(c, outer, name))
+        return;
     const struct conf_node *own = first_line(lines_of(c, block), name, any);
     if (own == NULL)
         return;
-    for (const struct conf_node *n = lines_of(c, outer); n != NULL; n = n->next)
+    unsigned left = MOST_LINES;
+    for (const struct conf_node *n = lines_of(c, outer); n != NULL && left-- > 0; n = n->next)
         if (is_line(n, name) && first_line(lines_of(c, block), name, n->words[1].text) == NULL) {
             warn(c, own, n, name);
             return;
