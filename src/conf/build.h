@@ -50,8 +50,9 @@ const struct conf_message *conf_messages(const struct conf *c);
 /* One message: `bifrons: [emerg] TEXT in FILE:LINE`, then `FILE:LINE:COL`, the source line, the
  * caret, the hint. The source must still live. */
 void conf_print_message(const struct conf *c, const struct conf_message *m, struct buf *out);
-/* `-T`: the texts that were read, each after a line `# configuration file PATH:`, an included one in
- * the place of its `include`: so the whole is one configuration again. What rows call a secret is
+/* `-T`: the texts that were read, each behind a line `# configuration file PATH:`, and an included
+ * one in the place of its `include`: so the whole is one configuration again. What rows call a
+ * secret is
  * `***`. For a good conf; the source must still live. */
 void conf_dump(struct conf *c, struct buf *out);
 unsigned conf_file_count(const struct conf *c); /* names: conf_file_name; 0 is the main file */

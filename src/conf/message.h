@@ -24,7 +24,7 @@ void message_error(struct conf *c, struct place place, const char *format, ...)
 /* What was noted last: a block is not closed; or something is misplaced in the block of `outer`. */
 void message_mark_unclosed(struct conf *c);
 void message_mark_misplaced(struct conf *c, const struct conf_node *outer);
-/* Into the order of the files and lines; of what an unclosed block causes, only the first remains. */
+/* Into the order of the files and lines; of what an unclosed block causes, only the first stays. */
 void message_sort(struct conf *c);
 /* Formatted, in the tree arena. */
 struct span message_vtext(struct conf *c, const char *format, va_list args)

@@ -138,7 +138,7 @@ static void note_fault(struct parser *p, struct reading *r)
         if (fault->opened.line > 0)
             conf_hint(p->conf, "the quote was opened in line %u, column %u", fault->opened.line,
                       fault->opened.column);
-        else if (r->lexer.count > 0)
+        else if (r->lexer.count > 0 && (fault->at_end || *r->lexer.at == '}'))
             hint_at_end(p, r);
     }
     r->over = r->over || fault->at_end;

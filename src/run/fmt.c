@@ -1,4 +1,4 @@
-/* `bifrons fmt`: lays out configurations (conf/format.h). To standard output; with --write in place,
+/* `bifrons fmt`: lays out configurations (conf/format.h). To standard output; --write in place,
  * by a new file that takes the old one's name; with --check it only says which are not laid out. */
 #include "base/os.h"
 #include "conf/excerpt.h"
