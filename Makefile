@@ -6,7 +6,7 @@
 #     make BUILD=fuzz fuzzers libFuzzer targets (clang)
 #     make BUILD=cov tests    the tests with coverage counters (gcov)
 #     make bench              the load generator, origin and bare relay of tests/bench
-#     make reference          doc/reference, from the rows of the modules
+#     make reference          doc/reference, doc/man and the completion, from the rows
 #
 # SWITCH=ucontext takes the C library's switch of stacks instead of ours for this machine.
 # CC=gcc (default) or clang, a cross compiler too; OUT=folder to keep two compilers apart.
@@ -152,16 +152,20 @@ $(fibers): tests/unit/net/test_fiber.c $(fibers_parts) $(wildcard src/net/*.h sr
 	$(call say,link)$(CC) -Itests/fibers $(cppflags) $(cflags) $(ldflags) -Wno-frame-larger-than \
 	    $(filter-out %.h %/flags,$^) -o $@
 
-# doc/reference, from the rows of the modules; tests/docs fails when it is not current.
-reference_tool := $(OUT)/reference
+# doc/reference, doc/man and the completion, from the rows of the modules and the tables of the
+# command line; tests/docs fails when they are not current.
+printers := $(OUT)/reference $(OUT)/manual
 .PHONY: reference reference-tool
-reference-tool: $(reference_tool)
-reference: $(reference_tool)
-	@mkdir -p doc/reference
-	$(reference_tool) directives >doc/reference/directives.md
-	$(reference_tool) variables >doc/reference/variables.md
+reference-tool: $(printers)
+reference: $(printers)
+	@mkdir -p doc/reference doc/man packaging/completion
+	$(OUT)/reference directives >doc/reference/directives.md
+	$(OUT)/reference variables >doc/reference/variables.md
+	$(OUT)/manual bifrons.8 >doc/man/bifrons.8
+	$(OUT)/manual bifrons.conf.5 >doc/man/bifrons.conf.5
+	$(OUT)/manual bash >packaging/completion/bifrons
 
-$(reference_tool): $(OUT)/obj/tools/reference.o $(lib)
+$(printers): $(OUT)/%: $(OUT)/obj/tools/%.o $(lib)
 	$(call say,link)$(CC) $(ldflags) $^ $(libs) -o $@
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

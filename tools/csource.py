@@ -150,7 +150,8 @@ class Aggregate:
             self.inner.append(inner)
             declaration = [declaration[0]] + declaration[end + 1 :]
         for part in split(declaration, ","):
-            self.members.append((declaration[0], part[-1], ":" in part))
+            kind = "function" if "(" in part else declaration[0]  # a pointer to one that gives a bool is no bool
+            self.members.append((kind, part[-1], ":" in part))
 
 
 class Source:

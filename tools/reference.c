@@ -6,22 +6,13 @@
  *
  * `make reference` writes both; tests/docs fails when they are not what this prints. Owns nothing
  * but one paragraph at a time. */
-#include "conf/types.h"
+#include "conf/directive.h"
 #include "run/module_list.h"
+#include "run/row_words.h"
 
 #include <stdio.h>
 
 enum { COLUMNS = 100, LONGEST = 16 * 1024 };
-
-static const struct {
-    unsigned bit;
-    const char *name;
-} contexts[] = {
-    { CTX_MAIN, "main" },          { CTX_EVENTS, "events" },       { CTX_HTTP, "http" },
-    { CTX_SERVER, "server" },      { CTX_LOCATION, "location" },   { CTX_UPSTREAM, "upstream" },
-    { CTX_FORWARD, "forward" },    { CTX_WHEN, "when" },           { CTX_IF, "if" },
-    { CTX_LIMIT, "limit_except" }, { CTX_SERVER_IF, "server if" },
-};
 
 /* --- text ------------------------------------------------------------------------------------- */
 
@@ -54,103 +45,22 @@ static void add_sentence(struct buf *out, const char *help)
 
 /* --- directives ------------------------------------------------------------------------------- */
 
-static bool is_refused(const struct directive *d)
-{
-    return span_starts(span_of(d->help), "not here: ");
-}
-
-static const char *value_of(const struct directive *d)
-{
-    static const struct {
-        const struct conf_type *type;
-        const char *name;
-    } values[] = {
-        { &conf_flag, "on | off" },       { &conf_number, "NUMBER" }, { &conf_size, "SIZE" },
-        { &conf_offset, "SIZE" },         { &conf_time, "TIME" },     { &conf_seconds, "TIME" },
-        { &conf_buffers, "NUMBER SIZE" }, { &conf_path, "PATH" },
-    };
-
-    for (size_t i = 0; i < COUNT(values); i++)
-        if (values[i].type == d->type)
-            return values[i].name;
-    return NULL;
-}
-
-static void add_choices(const struct directive *d, struct buf *out)
-{
-    for (const struct conf_name *n = d->extra; n->name != NULL; n++)
-        buf_addf(out, "%s%s", n == d->extra ? " " : " | ", n->name);
-    if (d->max_args > 1)
-        buf_adds(out, " ...");
-}
-
-static void add_words(const struct directive *d, struct buf *out)
-{
-    unsigned shown = d->max_args < 3 ? d->max_args : 1;
-
-    for (unsigned i = 0; i < shown; i++)
-        buf_adds(out, i < d->min_args ? " VALUE" : " [VALUE]");
-    if (shown < d->max_args)
-        buf_adds(out, " ...");
-}
-
-/* `name VALUE ...;` or `name { ... }` */
-static void add_form(const struct directive *d, struct buf *out)
-{
-    const char *value = value_of(d);
-
-    buf_addf(out, "`%s", d->name);
-    if (d->type == &conf_choice || d->type == &conf_choices)
-        add_choices(d, out);
-    else if (value != NULL && d->max_args < 3)
-        buf_addf(out, " %s", value);
-    else
-        add_words(d, out);
-    buf_adds(out, d->opens != 0 ? " { ... }`" : ";`");
-}
-
-static void add_contexts(const struct directive *d, struct buf *out)
-{
-    const char *between = "";
-
-    for (size_t i = 0; i < COUNT(contexts); i++) {
-        if ((d->contexts & contexts[i].bit) == 0)
-            continue;
-        buf_addf(out, "%s%s", between, contexts[i].name);
-        between = ", ";
-    }
-}
-
-/* What several contexts may say, and an inner block does not take from an outer one. */
-static bool is_local(const struct directive *d)
-{
-    bool several = (d->contexts & (d->contexts - 1)) != 0;
-    bool applies = d->opens == 0 && d->type != &conf_nothing;
-
-    return several && applies && (d->inherit == NONE || d->inherit == INTO_IF);
-}
-
 static void print_directive(const struct directive *d)
 {
+    const char *note;
     struct buf text;
 
     buf_init(&text, LONGEST, NULL);
-    buf_adds(&text, "- ");
-    add_form(d, &text);
-    buf_adds(&text, ": ");
+    buf_adds(&text, "- `");
+    row_add_form(d, &text);
+    buf_adds(&text, "`: ");
     add_sentence(&text, d->help);
     buf_adds(&text, " *In:* ");
-    add_contexts(d, &text);
+    row_add_contexts(d, &text);
     if (d->fallback != NULL)
         buf_addf(&text, "; *default:* `%s`", d->fallback);
-    if (d->type != NULL && d->type->many)
-        buf_adds(&text, "; may stand several times");
-    if (is_local(d))
-        buf_adds(&text, d->inherit == INTO_IF ? "; inherited only by an `if`" : "; not inherited");
-    if (d->inherit == LIST)
-        buf_adds(&text, "; an inner block's lines are added to the outer block's");
-    if (d->type == &conf_nothing)
-        buf_adds(&text, "; accepted without effect");
+    for (unsigned at = 0; (note = row_next_note(d, &at)) != NULL;)
+        buf_addf(&text, "; %s", note);
     buf_adds(&text, ".");
     print_paragraph(&text, 2);
     buf_done(&text);
@@ -161,7 +71,7 @@ static void print_module(const struct module *m)
     unsigned shown = 0;
 
     for (const struct directive *d = m->directives; d != NULL && d->name != NULL; d++) {
-        if (is_refused(d))
+        if (row_is_refused(d))
             continue;
         if (shown++ == 0)
             printf("\n## %s\n\n", m->name);
@@ -176,7 +86,7 @@ static void print_refused(void)
           stdout);
     for (unsigned i = 0; i < module_list_count; i++)
         for (const struct directive *d = module_list[i]->directives; d && d->name != NULL; d++)
-            if (is_refused(d))
+            if (row_is_refused(d))
                 printf("- `%s`: %s\n", d->name, (const char *)d->extra);
 }
 
@@ -184,7 +94,7 @@ static bool has_row(const char *name)
 {
     for (unsigned i = 0; i < module_list_count; i++)
         for (const struct directive *d = module_list[i]->directives; d && d->name != NULL; d++)
-            if (span_same(span_of(d->name), span_of(name)) && !is_refused(d))
+            if (span_same(span_of(d->name), span_of(name)) && !row_is_refused(d))
                 return true;
     return false;
 }

@@ -34,6 +34,17 @@ static bool is_later(const struct conf *c, struct span name)
     return false;
 }
 
+/* Would the row be right in a block further out? */
+static bool fits_outside(const struct conf *c, const struct conf_block *block, struct span name)
+{
+    uint32_t row = rows_find(&c->rows, name);
+
+    for (block = block->parent; block != NULL; block = block->parent)
+        if (rows_pick(&c->rows, row, block->context) != NO_ROW)
+            return true;
+    return false;
+}
+
 static void refuse_name(struct conf *c, const struct conf_block *block,
                         const struct conf_node *node)
 {
@@ -45,6 +56,8 @@ static void refuse_name(struct conf *c, const struct conf_block *block,
                       name.at);
     } else if (rows_find(&c->rows, name) != NO_ROW) {
         message_error(c, place, "\"%.*s\" directive is not allowed here", shown(name), name.at);
+        if (fits_outside(c, block, name))
+            message_mark_misplaced(c, block->node);
     } else {
         message_error(c, place, "unknown directive \"%.*s\"", shown(name), name.at);
         if (c->messages.last == NULL)
@@ -181,6 +194,7 @@ static void run_setter(struct conf *c, struct building *b, struct conf_node *nod
         return;
     if (c->messages.errors == errors)
         message_error(c, node->words[0].place, "\"%s\" directive invalid value", d->name);
+    hint_at_missing_end(c, node);
     if (!d->type->many) {
         bit_clear(b->block->set, node->row);
         bit_clear(b->filled, row->leader);
@@ -303,6 +317,7 @@ struct conf *conf_build(const struct conf_input *input)
     struct building *top = building_new(c, NULL, CTX_MAIN | CTX_HTTP, NULL);
 
     c->top = top->block;
+    c->first = first;
     build_block(c, top, first);
     run_checks(c);
     message_sort(c);

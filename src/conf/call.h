@@ -36,6 +36,10 @@ bool conf_is_quoted(const struct conf_call *call, unsigned i);
  * is NGINX's where it has one; " in FILE:LINE", the line and the caret are added. */
 bool conf_refuse(struct conf_call *call, unsigned word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for a block that may not stand inside the one around it. If some block is not closed, it
+ * is told that this will be the one. */
+bool conf_refuse_inside(struct conf_call *call, unsigned word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void conf_warn(struct conf_call *call, unsigned word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* From a check, or for words inside a raw block. */
@@ -43,6 +47,14 @@ bool conf_complain(struct conf *conf, struct place place, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 void conf_caution(struct conf *conf, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Is anybody there to read warnings of what is legal and most likely not meant? They may take time
+ * that a start has not. */
+bool conf_advises(const struct conf *conf);
+
+/* Lines of `name` in a block replace those of the blocks around it; warns if they leave out a first
+ * word that stands there. From a check; only if conf_advises. */
+void conf_warn_of_replaced(struct conf *conf, const struct conf_block *block, const char *name);
 
 /* A further line below the error or warning that was noted last. */
 void conf_hint(struct conf *conf, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -71,5 +83,8 @@ bool conf_load(struct conf_call *call, unsigned word, struct span path, enum con
 
 /* The name nearest to `word` (few edits) among `names`, for "did you mean"; empty: none is near. */
 struct span conf_nearest(struct span word, const struct span *names, size_t count);
+/* `did you mean "..."?` of a word of a line; the NULL behind the last name ends them. Of `a=1` only
+ * `a=` is compared. False, as conf_refuse. */
+bool conf_suggest_one_of(struct conf_call *call, unsigned word, const char *const *names);
 
 #endif

@@ -9,6 +9,7 @@
 
 struct conf_call;
 struct conf_block;
+struct conf_word;
 struct conf;
 
 /* Where a directive may stand. */
@@ -39,6 +40,8 @@ struct conf_type { /* how a value is read, carried inward, and shown again */
     size_t size; /* of the field: inheritance copies so much; 0: nothing is inherited */
     void (*print)(const void *field, struct buf *out); /* for -T; NULL: the words as they stood */
     bool many;                                         /* may stand several times in a block */
+    /* Is word `i` of the line a secret that no dump may show? NULL: none is. */
+    bool (*hides)(const struct conf_word *words, unsigned i);
 };
 
 /* Not set in a block (its set-bit lies in the block, one per row). Rows of one module that share a

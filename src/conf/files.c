@@ -116,6 +116,12 @@ struct span files_join(struct arena *arena, struct span folder, struct span path
     return (struct span){ text, folder.len + path.len };
 }
 
+bool files_is_pattern(struct span path)
+{
+    return span_find(path, '*') < path.len || span_find(path, '?') < path.len ||
+           span_find(path, '[') < path.len;
+}
+
 struct span conf_prefix_path(const struct conf_call *call, struct span path)
 {
     return files_join(conf_arena(call), call->conf->input.prefix, path);

@@ -29,6 +29,8 @@ uint16_t files_add(struct conf *c, struct span name);
 bool files_load(struct conf *c, uint16_t file, struct place place);
 /* Absolute, ended by a zero that `len` does not count. */
 struct span files_join(struct arena *arena, struct span folder, struct span path);
+/* Does `include` take it for a pattern? */
+bool files_is_pattern(struct span path);
 /* `open() "F" failed (2: No such file or directory)`: what to say of a load that failed. Tree
  * arena. */
 struct span files_reason(struct conf *c, struct span path, enum conf_kind kind, int error,

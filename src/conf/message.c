@@ -9,13 +9,13 @@
  * What a file holds goes to a terminal, so control bytes and what is no UTF-8 are shown as \xHH. */
 #include "conf/message.h"
 
-#include "base/utf8.h"
 #include "conf/call.h"
+#include "conf/excerpt.h"
 #include "conf/state.h"
 
 #include <stdio.h>
 
-enum { LONGEST_TEXT = 16384, WINDOW = 160, WINDOW_BEFORE = 80 };
+enum { LONGEST_TEXT = 16384 };
 
 struct span message_vtext(struct conf *c, const char *format, va_list args)
 {
@@ -52,7 +52,9 @@ void message_vadd(struct conf *c, enum conf_severity severity, struct place plac
     if (++*count > MOST_MESSAGES)
         return;
     struct conf_message *m = arena_alloc(&c->arena, sizeof(*m));
-    *m = (struct conf_message){ severity, place, message_vtext(c, format, args), { "", 0 }, NULL };
+    *m = (struct conf_message){
+        severity, place, message_vtext(c, format, args), 0, { "", 0 }, NULL
+    };
     *all->end = all->last = m;
     all->end = &m->next;
 }
@@ -73,6 +75,17 @@ bool conf_refuse(struct conf_call *call, unsigned word, const char *format, ...)
     va_start(args, format);
     message_vadd(call->conf, CONF_ERROR, conf_place(call, word), format, args);
     va_end(args);
+    return false;
+}
+
+bool conf_refuse_inside(struct conf_call *call, unsigned word, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    message_vadd(call->conf, CONF_ERROR, conf_place(call, word), format, args);
+    va_end(args);
+    message_mark_misplaced(call->conf, call->block->node);
     return false;
 }
 
@@ -104,6 +117,11 @@ void conf_caution(struct conf *conf, struct place place, const char *format, ...
     va_end(args);
 }
 
+bool conf_advises(const struct conf *conf)
+{
+    return conf->input.advice;
+}
+
 void conf_hint(struct conf *conf, const char *format, ...)
 {
     va_list args;
@@ -121,11 +139,58 @@ void conf_suggest(struct conf *conf, struct span near)
         conf_hint(conf, "did you mean \"%.*s\"?", (int)near.len, near.at);
 }
 
+void message_mark_unclosed(struct conf *c)
+{
+    c->messages.unclosed = true;
+    if (c->messages.last != NULL)
+        c->messages.last->trouble = TROUBLE_UNCLOSED;
+}
+
+void message_mark_misplaced(struct conf *c, const struct conf_node *outer)
+{
+    const struct conf_word *name = outer != NULL ? outer->words : NULL;
+
+    if (c->messages.last == NULL || name == NULL || !c->messages.unclosed)
+        return;
+    c->messages.last->trouble = TROUBLE_MISPLACED;
+    conf_hint(c, "is the \"}\" missing that closes \"%.*s\" of line %u?", (int)name->text.len,
+              name->text.at, name->place.line);
+}
+
+bool conf_suggest_one_of(struct conf_call *call, unsigned word, const char *const *names)
+{
+    enum { MOST_NAMES = 64 };
+    struct span text = call->node->words[word].text, all[MOST_NAMES];
+    size_t count = 0;
+
+    for (; names[count] != NULL && count < MOST_NAMES; count++)
+        all[count] = span_of(names[count]);
+    conf_suggest(call->conf, conf_nearest(span_first(text, span_find(text, '=') + 1), all, count));
+    return false;
+}
+
 static bool stands_before(struct place a, struct place b)
 {
     if (a.file != b.file)
         return a.file < b.file;
     return a.line != b.line ? a.line < b.line : a.column < b.column;
+}
+
+/* The first that is misplaced stands nearest to where the bracket is missing; without any, the end
+ * of the file has to do. */
+static void tell_unclosed_once(struct conf *c)
+{
+    struct conf_message *first = c->messages.first;
+
+    while (first != NULL && first->trouble != TROUBLE_MISPLACED)
+        first = first->next;
+    for (struct conf_message **at = &c->messages.first; *at != NULL;) {
+        if (first != NULL && *at != first && (*at)->trouble != TROUBLE_OWN)
+            *at = (*at)->next;
+        else
+            at = &(*at)->next;
+    }
+    c->messages.last = NULL;
 }
 
 void message_sort(struct conf *c)
@@ -142,6 +207,7 @@ void message_sort(struct conf *c)
         *to = m;
     }
     c->messages.first = first;
+    tell_unclosed_once(c);
     c->messages.end = &c->messages.first;
     while (*c->messages.end != NULL)
         c->messages.end = &(*c->messages.end)->next;
@@ -157,96 +223,28 @@ bool conf_is_good(const struct conf *c)
     return c->messages.errors == 0;
 }
 
-/* How many bytes belong together, and whether they may be shown as they are. */
-static size_t next_character(struct span s, bool *ret_plain)
-{
-    size_t len = utf8_length(s);
-    bool control = ((unsigned char)s.at[0] < 0x20 && s.at[0] != '\t') || s.at[0] == 0x7f;
-
-    *ret_plain = len > 0 && !control;
-    return len > 0 ? len : 1;
-}
-
-static void print_plain(struct span text, struct buf *out)
-{
-    while (text.len > 0) {
-        bool plain;
-        size_t len = next_character(text, &plain);
-
-        if (plain)
-            buf_add(out, span_first(text, len));
-        else
-            buf_addf(out, "\\x%02X", (unsigned char)text.at[0]);
-        text = span_from(text, len);
-    }
-}
-
-/* As much room as print_plain takes for the text; a tab stays one, so that the caret lines up. */
-static void print_room(struct span text, struct buf *out)
-{
-    while (text.len > 0) {
-        bool plain;
-        size_t len = next_character(text, &plain);
-
-        buf_adds(out, !plain ? "    " : text.at[0] == '\t' ? "\t" : " ");
-        text = span_from(text, len);
-    }
-}
-
-static struct span line_of(struct span text, uint32_t line)
-{
-    struct span head, tail = text;
-
-    for (uint32_t i = 0; i < line; i++) {
-        if (!span_cut(tail, '\n', &head, &tail)) {
-            head = tail;
-            tail = (struct span){ "", 0 };
-        }
-        if (i == 0 && span_starts(head, "\xEF\xBB\xBF"))
-            head = span_from(head, 3);
-    }
-    span_chop(&head, '\r');
-    return head;
-}
-
-/* The source line, or the part of a long one that matters, and the caret below. */
-static void print_source(struct span line, size_t column, struct buf *out)
-{
-    bool cut = column > WINDOW;
-    size_t from = cut ? column - WINDOW_BEFORE : 0;
-
-    while (from > 0 && from < line.len && ((unsigned char)line.at[from] & 0xc0) == 0x80)
-        from++; /* not from the middle of a character */
-    struct span shown = span_first(span_from(line, from), WINDOW);
-    buf_adds(out, cut ? "..." : "");
-    print_plain(shown, out);
-    buf_adds(out, cut ? "\n   " : "\n");
-    print_room(span_first(shown, column > from ? column - 1 - from : 0), out);
-    buf_adds(out, "^\n");
-}
-
 void conf_print_message(const struct conf *c, const struct conf_message *m, struct buf *out)
 {
     struct span name = conf_file_name(c, m->place.file);
-    unsigned line = m->place.line, column = m->place.column;
+    unsigned line = m->place.line;
     bool is_parameter = m->place.file == c->files.command_line;
 
     buf_adds(out, m->severity == CONF_ERROR ? "bifrons: [emerg] " : "bifrons: [warn] ");
-    print_plain(m->text, out);
+    excerpt_plain(m->text, out);
     if (line > 0) {
         buf_adds(out, " in ");
-        print_plain(name, out);
+        excerpt_plain(name, out);
         if (!is_parameter)
             buf_addf(out, ":%u", line);
         buf_adds(out, "\n");
-        print_plain(name, out);
-        buf_addf(out, ":%u:%u", line, column);
+        excerpt_plain(name, out);
+        buf_addf(out, ":%u:%u", line, m->place.column);
     }
     buf_adds(out, "\n");
-    if (line > 0 && column > 0)
-        print_source(line_of(conf_file_text(c, m->place.file), line), column, out);
+    if (line > 0 && m->place.column > 0)
+        excerpt_line(conf_file_text(c, m->place.file), m->place, out);
     if (m->hint.len > 0) {
-        print_plain(m->hint, out);
+        excerpt_plain(m->hint, out);
         buf_adds(out, "\n");
     }
 }

@@ -19,6 +19,10 @@ struct parser {
     size_t words;
     size_t text;
     bool full; /* one of the sums is over its maximum */
+    struct {
+        const struct conf_node *opener; /* the first block whose `}` stands further left */
+        struct place closer;
+    } odd;
 };
 
 /* One text that is being read. */
@@ -114,6 +118,16 @@ static void skip_block(struct reading *r)
     }
 }
 
+/* A directive that has not ended: most likely a `;` is missing behind its last word. */
+static void hint_at_end(struct parser *p, const struct reading *r)
+{
+    const struct conf_word *first = r->lexer.words, *last = first + r->lexer.count - 1;
+
+    conf_hint(p->conf, "\"%.*s\" of line %u has no end%s", (int)first->text.len, first->text.at,
+              first->place.line,
+              last->place.line < r->lexer.fault.place.line ? ": is a \";\" missing?" : "");
+}
+
 static void note_fault(struct parser *p, struct reading *r)
 {
     const struct lexer_fault *fault = &r->lexer.fault;
@@ -124,6 +138,8 @@ static void note_fault(struct parser *p, struct reading *r)
         if (fault->opened.line > 0)
             conf_hint(p->conf, "the quote was opened in line %u, column %u", fault->opened.line,
                       fault->opened.column);
+        else if (r->lexer.count > 0 && (fault->at_end || *r->lexer.at == '}'))
+            hint_at_end(p, r);
     }
     r->over = r->over || fault->at_end;
     if (lexer_resync(&r->lexer) == '{')
@@ -137,8 +153,18 @@ static void note_end(struct parser *p, struct reading *r, const struct level *le
     const struct conf_word *name = &level->opener->words[0];
 
     message_error(p->conf, lexer_place(&r->lexer), "unexpected end of file, expecting \"}\"");
-    conf_hint(p->conf, "the block \"%.*s\" was opened in line %u, column %u", (int)name->text.len,
-              name->text.at, name->place.line, name->place.column);
+    message_mark_unclosed(p->conf);
+    if (p->odd.opener != NULL) {
+        name = &p->odd.opener->words[0];
+        conf_hint(
+            p->conf,
+            "\"%.*s\" of line %u is most likely not closed: the \"}\" in line %u stands further "
+            "left",
+            (int)name->text.len, name->text.at, name->place.line, p->odd.closer.line);
+    } else {
+        conf_hint(p->conf, "the block \"%.*s\" was opened in line %u, column %u",
+                  (int)name->text.len, name->text.at, name->place.line, name->place.column);
+    }
     r->over = true;
 }
 
@@ -244,12 +270,6 @@ static bool include_file(struct parser *p, const struct reading *outer, struct s
     return true;
 }
 
-static bool is_pattern(struct span path)
-{
-    return span_find(path, '*') < path.len || span_find(path, '?') < path.len ||
-           span_find(path, '[') < path.len;
-}
-
 static void include_all(struct parser *p, const struct reading *outer, struct span pattern,
                         struct place place, struct level *level)
 {
@@ -282,7 +302,7 @@ static void include(struct parser *p, const struct reading *outer, struct level 
     }
     struct span path = files_join(&c->arena, c->files.folder, l->words[1].text);
 
-    if (is_pattern(path))
+    if (files_is_pattern(path))
         include_all(p, outer, path, place, level);
     else
         include_file(p, outer, path, place, level);
@@ -294,6 +314,17 @@ static struct place place_before(const struct lexer *l) /* of the byte that was 
 
     place.column--;
     return place;
+}
+
+/* People set a `}` under what it closes: one further left was meant for an outer block. */
+static void note_closer(struct parser *p, const struct reading *r, const struct conf_node *opener)
+{
+    struct place closer = place_before(&r->lexer), begin = opener->words[0].place;
+
+    if (p->odd.opener != NULL || closer.line == begin.line || closer.column >= begin.column)
+        return;
+    p->odd.opener = opener;
+    p->odd.closer = closer;
 }
 
 static void add_line(struct parser *p, struct reading *r, struct level *level)
@@ -321,8 +352,10 @@ static void read_level(struct parser *p, struct reading *r, struct level *level)
                 add_block(p, r, level);
             break;
         case LEXED_CLOSE:
-            if (level->opener != NULL)
+            if (level->opener != NULL) {
+                note_closer(p, r, level->opener);
                 return;
+            }
             message_error(p->conf, place_before(&r->lexer), "unexpected \"}\"");
             break;
         case LEXED_END:

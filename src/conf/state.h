@@ -16,9 +16,10 @@ struct conf {
     struct files files;
     struct messages messages;
     struct rows rows;
-    struct conf_block *top; /* generation arena */
-    struct building *idle;  /* from blocks that are built; inherit.h */
-    struct made *made;      /* settings objects of blocks, for the checks; outer first */
+    struct conf_block *top;        /* generation arena */
+    const struct conf_node *first; /* of the top */
+    struct building *idle;         /* from blocks that are built; inherit.h */
+    struct made *made;             /* settings objects of blocks, for the checks; outer first */
     struct made **made_end;
     void **defaults;  /* one settings object for each module: what the fallbacks say */
     uint64_t *parsed; /* a bit for each row: its fallback lies in defaults */

@@ -5,6 +5,7 @@
 #include "conf/state.h"
 
 static const uint64_t most = INT64_MAX; /* NGINX's largest number */
+static const char a_size[] = "a number of bytes, with k or m behind it if you like: 512, 16k";
 
 /* Word 1 without moving it to the generation arena. */
 static struct span value_of(const struct conf_call *call)
@@ -12,9 +13,11 @@ static struct span value_of(const struct conf_call *call)
     return call->node->count > 1 ? call->node->words[1].text : (struct span){ "", 0 };
 }
 
-static bool invalid(struct conf_call *call, unsigned word)
+static bool invalid(struct conf_call *call, unsigned word, const char *expected)
 {
-    return conf_refuse(call, word, "\"%s\" directive invalid value", call->row->name);
+    conf_refuse(call, word, "\"%s\" directive invalid value", call->row->name);
+    conf_hint(call->conf, "expected: %s", expected);
+    return false;
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
@@ -156,13 +159,20 @@ static bool set_flag(struct conf_call *call, void *field)
     return true;
 }
 
+static bool refuse_number(struct conf_call *call)
+{
+    conf_refuse(call, 1, "\"%s\" directive invalid number", call->row->name);
+    conf_hint(call->conf, "expected: digits");
+    return false;
+}
+
 static bool set_number(struct conf_call *call, void *field)
 {
     const struct conf_range *range = call->row->extra;
     uint64_t value;
 
     if (!conf_read_number(value_of(call), most, &value))
-        return conf_refuse(call, 1, "\"%s\" directive invalid number", call->row->name);
+        return refuse_number(call);
     if (range != NULL && range->max >= most && value < range->min)
         return conf_refuse(call, 1, "value must be equal to or greater than %llu",
                            (unsigned long long)range->min);
@@ -175,22 +185,26 @@ static bool set_number(struct conf_call *call, void *field)
 
 static bool set_size(struct conf_call *call, void *field)
 {
-    return conf_read_size(value_of(call), false, field) || invalid(call, 1);
+    return conf_read_size(value_of(call), false, field) || invalid(call, 1, a_size);
 }
 
 static bool set_offset(struct conf_call *call, void *field)
 {
-    return conf_read_size(value_of(call), true, field) || invalid(call, 1);
+    return conf_read_size(value_of(call), true, field) ||
+           invalid(call, 1,
+                   "a number of bytes, with k, m or g behind it if you like: 512, 16k, 1g");
 }
 
 static bool set_time(struct conf_call *call, void *field)
 {
-    return conf_read_time(value_of(call), field) || invalid(call, 1);
+    return conf_read_time(value_of(call), field) ||
+           invalid(call, 1, "a time, largest unit first: 30s, 1h30m, 500ms");
 }
 
 static bool set_seconds(struct conf_call *call, void *field)
 {
-    return conf_read_seconds(value_of(call), field) || invalid(call, 1);
+    return conf_read_seconds(value_of(call), field) ||
+           invalid(call, 1, "a time in whole seconds, largest unit first: 30s, 1h30m, 1y");
 }
 
 static bool set_text(struct conf_call *call, void *field)
@@ -275,10 +289,10 @@ static bool set_buffers(struct conf_call *call, void *field)
     struct span size = call->node->count > 2 ? call->node->words[2].text : (struct span){ "", 0 };
 
     if (!conf_read_number(value_of(call), most, &buffers.count) || buffers.count == 0)
-        return invalid(call, 1);
+        return invalid(call, 1, "a number of buffers, then the size of each: 4 8k");
     if (!conf_read_size(size, false, &buffers.size) || buffers.size == 0 ||
         buffers.size > LARGEST_BUFFERS / buffers.count)
-        return invalid(call, 2);
+        return invalid(call, 2, a_size);
     *(struct conf_buffers *)field = buffers;
     return true;
 }

@@ -64,11 +64,35 @@ static void keep_named(struct conf_call *call, const struct location *l)
     generation_list_add(g, &g->named, &named, sizeof(named));
 }
 
+/* May it stand inside the location around it, whose line is not read yet? */
+static bool nests_well(struct conf_call *call, const struct location *l)
+{
+    struct arena *arena = conf_arena(call);
+    struct location_line outer;
+
+    if (!(call->block->context & CTX_LOCATION) || !location_line_read(call->block->node, &outer))
+        return true;
+    const char *path = l->path.at, *around = arena_cstr(arena, outer.path);
+    if (outer.kind == LOCATION_EXACT)
+        return conf_refuse_inside(
+            call, 0, "location \"%s\" cannot be inside the exact location \"%s\"", path, around);
+    if (outer.kind == LOCATION_NAMED)
+        return conf_refuse_inside(
+            call, 0, "location \"%s\" cannot be inside the named location \"%s\"", path, around);
+    if (l->kind == LOCATION_NAMED)
+        return conf_refuse_inside(call, 0, "named location \"%s\" can be on the server level only",
+                                  path);
+    if (l->kind != LOCATION_EXPRESSION && !span_starts(l->path, around))
+        return conf_refuse_inside(call, 0, "location \"%s\" is outside location \"%s\"", path,
+                                  around);
+    return true;
+}
+
 static bool set_location(struct conf_call *call, void *field)
 {
     struct location made = { .block = call->inner, .place = conf_place(call, 0), .shorter = -1 };
 
-    if (!read_line(call, &made))
+    if (!read_line(call, &made) || !nests_well(call, &made))
         return false;
     call->inner->label = label_of(call, &made);
     if (made.kind == LOCATION_NAMED)
@@ -99,42 +123,63 @@ static const struct directive directives[] = {
 
 /* --- what was read -------------------------------------------------------------------------- */
 
-static bool nests_well(struct conf *conf, const struct location *outer, const struct location *l)
-{
-    struct span path = l->path, around = outer->path;
-
-    if (outer->kind == LOCATION_EXACT)
-        return conf_complain(conf, l->place,
-                             "location \"%s\" cannot be inside the exact location \"%s\"", path.at,
-                             around.at);
-    if (outer->kind == LOCATION_NAMED)
-        return conf_complain(conf, l->place,
-                             "location \"%s\" cannot be inside the named location \"%s\"", path.at,
-                             around.at);
-    if (l->kind == LOCATION_NAMED)
-        return conf_complain(conf, l->place,
-                             "named location \"%s\" can be on the server level only", path.at);
-    if (l->kind != LOCATION_EXPRESSION && !span_starts(path, around.at))
-        return conf_complain(conf, l->place, "location \"%s\" is outside location \"%s\"", path.at,
-                             around.at);
-    return true;
-}
-
 /* Settings that a location has of its own, with locations inside. */
-static bool link_inner(struct conf *conf, struct location *l)
+static void link_inner(struct conf *conf, struct location *l)
 {
     const struct generation *g = conf_user_of(conf);
     const struct location_settings *inner =
         settings_in(l->block, module_index(g, &location_module));
-    const struct location *lines = inner->lines.items;
-    bool good = true;
 
-    if (inner->lines.len == 0)
-        return true;
-    l->inner = inner;
-    for (uint32_t i = 0; i < inner->lines.len; i++)
-        good = nests_well(conf, l, &lines[i]) && good;
-    return good;
+    if (inner->lines.len > 0)
+        l->inner = inner;
+}
+
+static bool matches_all(struct span label)
+{
+    static const char *const all[] = { "~ /",    "~ ^/",   "~ .*",    "~ .",    "~ ^",
+                                       "~ ^.*$", "~ ^/.*", "~* /",    "~* ^/",  "~* .*",
+                                       "~* .",   "~* ^",   "~* ^.*$", "~* ^/.*" };
+
+    for (size_t i = 0; i < COUNT(all); i++)
+        if (span_is(label, all[i]))
+            return true;
+    return false;
+}
+
+/* An expression that the search never comes to: an earlier one takes all that it could match. */
+static void warn_of_hidden(struct conf *conf, const struct conf_list *expressions)
+{
+    enum { MOST_COMPARED = 1000 };
+    const struct location *all = expressions->items;
+
+    for (uint32_t i = 1; i < expressions->len && i < MOST_COMPARED; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            struct span label = all[i].block->label, before = all[k].block->label;
+
+            if (!span_same(label, before) && !matches_all(before))
+                continue;
+            conf_caution(conf, all[i].place, "location \"%.*s\" is never reached", (int)label.len,
+                         label.at);
+            conf_hint(conf, "\"%.*s\" of line %u comes first and takes all of its paths",
+                      (int)before.len, before.at, all[k].place.line);
+            break;
+        }
+}
+
+/* A `return` of the server answers before any location is looked for. */
+static void warn_of_return(struct conf *conf, const struct conf_block *block,
+                           const struct location *first)
+{
+    static const char *const ways_round[] = { "if", "break", "rewrite" };
+
+    if (block->context != CTX_SERVER || !conf_stands(conf, block, "return") ||
+        first->kind == LOCATION_NAMED)
+        return;
+    for (size_t i = 0; i < COUNT(ways_round); i++)
+        if (conf_stands(conf, block, ways_round[i]))
+            return;
+    conf_caution(conf, first->place, "location \"%s\" is never reached", first->path.at);
+    conf_hint(conf, "the \"return\" of its server answers every request before");
 }
 
 /* Outer blocks come first; inner settings are linked before their tables are made. */
@@ -145,11 +190,14 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
     struct generation *g = conf_user_of(conf);
     bool good = true;
 
-    (void)block;
     for (uint32_t i = 0; i < own->lines.len; i++) {
-        good = link_inner(conf, &lines[i]) && good;
+        link_inner(conf, &lines[i]);
         if (lines[i].kind == LOCATION_EXPRESSION)
             generation_list_add(g, &own->expressions, &lines[i], sizeof(lines[i]));
+    }
+    if (conf_advises(conf) && own->lines.len > 0) {
+        warn_of_return(conf, block, lines);
+        warn_of_hidden(conf, &own->expressions);
     }
     good = location_table_build(conf, &own->lines, false, &own->prefixes) && good;
     return location_table_build(conf, &own->lines, true, &own->exact) && good;

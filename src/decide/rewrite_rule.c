@@ -24,6 +24,14 @@ struct rule {
     bool has_mark;   /* a redirect with a `?` that was written out */
 };
 
+static bool refuse_flag(struct conf_call *call, struct span flag)
+{
+    static const char *const flags[] = { "last", "break", "redirect", "permanent", NULL };
+
+    conf_refuse(call, 3, "invalid parameter \"%s\"", arena_cstr(conf_arena(call), flag));
+    return conf_suggest_one_of(call, 3, flags);
+}
+
 /* --- reading -------------------------------------------------------------------------------- */
 
 static bool read_flag(struct conf_call *call, struct rule *rule)
@@ -41,7 +49,7 @@ static bool read_flag(struct conf_call *call, struct rule *rule)
     else if (span_is(flag, "permanent"))
         rule->status = 301;
     else
-        return conf_refuse(call, 3, "invalid parameter \"%s\"", arena_cstr(conf_arena(call), flag));
+        return refuse_flag(call, flag);
     return true;
 }
 

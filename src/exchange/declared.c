@@ -114,6 +114,31 @@ const struct variable *declared_use(struct conf_call *call, unsigned word, struc
     return as_row(find_or_make(conf_user(call), name, conf_place(call, word)), ret_argument);
 }
 
+/* Among the names that modules have, and those that the configuration declares. */
+static struct span nearest(struct generation *g, struct span name)
+{
+    enum { MOST_NAMES = 1024 };
+    struct declared **all = g->declared.items;
+    struct span *names = arena_alloc(&g->arena, MOST_NAMES * sizeof(*names));
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < g->declared.len && count < MOST_NAMES; i++)
+        if (all[i]->is_declared)
+            names[count++] = span_of(all[i]->row.name);
+    for (unsigned i = 0; i < g->module_count; i++)
+        for (const struct variable *v = g->modules[i]->variables; v && v->name != NULL; v++)
+            if (count < MOST_NAMES)
+                names[count++] = span_of(v->name);
+    return conf_nearest(name, names, count);
+}
+
+static bool refuse_unknown(struct generation *g, struct conf *conf, const struct declared *d)
+{
+    conf_complain(conf, d->used, "unknown \"%s\" variable", d->row.name);
+    conf_suggest(conf, nearest(g, span_of(d->row.name)));
+    return false;
+}
+
 bool declared_check(struct generation *g, struct conf *conf)
 {
     struct declared **all = g->declared.items;
@@ -121,6 +146,6 @@ bool declared_check(struct generation *g, struct conf *conf)
 
     for (uint32_t i = 0; i < g->declared.len; i++)
         if (!all[i]->is_declared)
-            good = conf_complain(conf, all[i]->used, "unknown \"%s\" variable", all[i]->row.name);
+            good = refuse_unknown(g, conf, all[i]);
     return good;
 }

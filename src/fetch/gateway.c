@@ -4,6 +4,7 @@
 #include "fetch/gateway.h"
 
 #include "conf/call.h"
+#include "exchange/secret.h"
 
 static bool set_parameter(struct conf_call *call, void *field)
 {
@@ -13,7 +14,9 @@ static bool set_parameter(struct conf_call *call, void *field)
                        arena_cstr(conf_arena(call), conf_word(call, 3)));
 }
 
-static const struct conf_type parameter_type = { .set = set_parameter, .many = true };
+static const struct conf_type parameter_type = { .set = set_parameter,
+                                                 .many = true,
+                                                 .hides = secret_is_field_value };
 
 enum { PLACES = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_IF };
 

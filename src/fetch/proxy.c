@@ -4,6 +4,7 @@
 
 #include "exchange/core.h"
 #include "exchange/location_line.h"
+#include "exchange/secret.h"
 #include "fetch/accel.h"
 #include "fetch/buffering.h"
 #include "fetch/origin.h"
@@ -114,7 +115,8 @@ static const struct conf_name versions[] = { { "1.0", 0 }, { "1.1", 1 }, {} };
 
 static const struct conf_type header_line = { .set = set_header,
                                               .size = sizeof(struct conf_list),
-                                              .many = true };
+                                              .many = true,
+                                              .hides = secret_is_field_value };
 static const struct conf_type name_line = { .set = set_name,
                                             .size = sizeof(struct conf_list),
                                             .many = true };
@@ -259,6 +261,7 @@ static bool check(struct conf *conf, struct conf_block *block, void *settings)
     struct proxy_settings *own = settings;
     struct generation *g = conf_user_of(conf);
 
+    conf_warn_of_replaced(conf, block, "proxy_set_header");
     if (!check_buffers(conf, block, own))
         return false;
     if (conf_is_good(conf) && !check_spill(conf, own)) /* said once, not in each inner block */

@@ -6,6 +6,7 @@
  * It stands in fetch, not in decide, since files are opened below a root, and only there. */
 #include "fetch/try_files.h"
 
+#include "conf/tree.h"
 #include "conf/types.h"
 #include "exchange/exchange.h"
 #include "fetch/file.h"
@@ -152,9 +153,38 @@ static const struct hook hooks[] = {
     {},
 };
 
+static bool is_named(const struct conf_node *node, const char *name)
+{
+    return span_is(node->words[0].text, name);
+}
+
+static bool holds(const struct conf_node *lines, const char *name)
+{
+    while (lines != NULL && !is_named(lines, name))
+        lines = lines->next;
+    return lines != NULL;
+}
+
+/* Where an `if` holds, its settings take the location's place, and files are not tried there. */
+static bool check(struct conf *conf, struct conf_block *block, void *settings)
+{
+    (void)settings;
+    if (!conf_advises(conf) || block->context != CTX_LOCATION ||
+        !conf_stands(conf, block, "try_files"))
+        return true;
+    for (const struct conf_node *n = block->node->first; n != NULL; n = n->next) {
+        if (!is_named(n, "if") || holds(n->first, "return") || holds(n->first, "rewrite"))
+            continue;
+        conf_caution(conf, n->words[0].place, "where this \"if\" holds, \"try_files\" is not run");
+        conf_hint(conf, "the settings of the \"if\" take the place of the location's");
+    }
+    return true;
+}
+
 const struct module try_files_module = {
     .name = "try_files",
     .directives = directives,
     .hooks = hooks,
     .settings_size = sizeof(struct try_settings),
+    .check = check,
 };

@@ -3,6 +3,7 @@
 #include "filter/headers.h"
 
 #include "exchange/exchange.h"
+#include "exchange/secret.h"
 #include "exchange/template.h"
 
 struct added_header {
@@ -41,13 +42,21 @@ static bool set_header(struct conf_call *call, void *field)
 
 static const struct conf_type header_line = { .set = set_header,
                                               .size = sizeof(struct conf_list),
-                                              .many = true };
+                                              .many = true,
+                                              .hides = secret_is_field_value };
 
 static const struct directive directives[] = {
     { "add_header", CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_IF | CTX_FORWARD, 2, 3, &header_line,
       offsetof(struct headers_settings, add), NULL, WHOLE, "a header field of answers", 0, NULL },
     {},
 };
+
+static bool check(struct conf *conf, struct conf_block *block, void *settings)
+{
+    (void)settings;
+    conf_warn_of_replaced(conf, block, "add_header");
+    return true;
+}
 
 static bool is_listed(unsigned status)
 {
@@ -101,4 +110,5 @@ const struct module headers_module = {
     .directives = directives,
     .filter = &filter,
     .settings_size = sizeof(struct headers_settings),
+    .check = check,
 };

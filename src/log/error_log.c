@@ -54,6 +54,16 @@ static bool read_target(struct conf_call *call, struct error_line *line)
     return syslog_read(call, 1, to);
 }
 
+static bool refuse_level(struct conf_call *call)
+{
+    static const char *const levels[] = { "debug", "info",  "notice", "warn", "error",
+                                          "crit",  "alert", "emerg",  NULL };
+
+    conf_refuse(call, 2, "invalid log level \"%s\"",
+                arena_cstr(conf_arena(call), conf_word(call, 2)));
+    return conf_suggest_one_of(call, 2, levels);
+}
+
 static bool set_error_log(struct conf_call *call, void *field)
 {
     struct error_line line = { .log.level = LEVEL_ERROR, .place = conf_place(call, 0) };
@@ -62,8 +72,7 @@ static bool set_error_log(struct conf_call *call, void *field)
     if (!read_target(call, &line))
         return false;
     if (conf_count(call) > 2 && !level_parse(conf_word(call, 2), &line.log.level))
-        return conf_refuse(call, 2, "invalid log level \"%s\"",
-                           arena_cstr(conf_arena(call), conf_word(call, 2)));
+        return refuse_level(call);
     struct placed_path noted = { line.path, line.place };
     if (line.place.line > 0 && line.syslog == NULL && !span_is(line.path, "stderr"))
         generation_list_add(g, &g->logs.paths, &noted, sizeof(noted));

@@ -182,6 +182,20 @@ static void forget_noted(struct disk_source *d)
     }
 }
 
+void bundle_inspect(const struct bundle_request *request,
+                    void (*look)(struct conf *conf, void *arg), void *arg)
+{
+    struct disk_source d = { .source = { disk_load, disk_glob } };
+    struct generation *g = NULL;
+
+    d.last = &d.first;
+    struct conf *conf = generation_make(request, &d.source, &g);
+    look(conf, arg);
+    generation_unref(&g);
+    conf_free(&conf);
+    forget_noted(&d);
+}
+
 /* --- writing -------------------------------------------------------------------------------- */
 
 static struct piece put(struct buf *out, struct span bytes)

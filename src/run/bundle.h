@@ -22,6 +22,7 @@ struct bundle_request {
         FOLDERS_MADE,   /* those for logs and temporary files */
         FOLDERS_AND_PID /* that of the pid file, too */
     } folders;
+    bool advice; /* also warn of what is legal and most likely not meant: takes longer */
 };
 
 /* Reads and checks everything. A descriptor of the sealed memory file, or -1; messages are appended
@@ -31,6 +32,11 @@ int bundle_build(const struct bundle_request *request, struct buf *messages);
 bool bundle_build_to(const struct bundle_request *request, int fd, struct buf *messages);
 /* A copy of its manifest; NULL: it is no sealed bundle. */
 struct manifest *bundle_manifest(int fd);
+
+/* Reads and checks everything, makes nothing: for tools. `look` sees the result while the texts
+ * live. */
+void bundle_inspect(const struct bundle_request *request,
+                    void (*look)(struct conf *conf, void *arg), void *arg);
 
 /* The bundle as a source, mapped read-only. `s` must stay where it is until bundle_close. 0 or
  * -errno. */

@@ -4,6 +4,8 @@
 #include "run/explain.h"
 #include "run/role.h"
 #include "run/service.h"
+#include "run/tools.h"
+#include "run/usage.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -21,6 +23,15 @@ static int show_version(bool how)
     return 0;
 }
 
+static int dump(const struct options *o)
+{
+    struct options test = *o;
+
+    test.task = TASK_TEST;
+    int code = service_test(&test);
+    return code != 0 ? code : tools_dump(o);
+}
+
 static int perform(const struct options *o)
 {
     switch (o->task) {
@@ -30,12 +41,14 @@ static int perform(const struct options *o)
         return service_test(o);
     case TASK_SIGNAL:
         return service_signal(o);
+    case TASK_DUMP:
+        return dump(o);
     case TASK_VERSION:
         return show_version(false);
     case TASK_BUILD_INFO:
         return show_version(true);
     case TASK_HELP:
-        options_help();
+        usage_print();
         return 0;
     case TASK_PRINT:
         fwrite(o->text.at, 1, o->text.len, stdout);
@@ -48,6 +61,15 @@ static int perform(const struct options *o)
     return 1;
 }
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} tools[] = {
+    { "fmt", fmt_main },
+    { "lint", lint_main },
+    { "help", help_main },
+};
+
 int cli_main(int argc, char **argv)
 {
     struct arena arena;
@@ -57,6 +79,9 @@ int cli_main(int argc, char **argv)
         return role_code;
     if (explain_knows(argc, argv))
         return explain_main(argc, argv);
+    for (size_t i = 0; i < COUNT(tools) && argc > 1; i++)
+        if (strcmp(argv[1], tools[i].name) == 0)
+            return tools[i].run(argc, argv);
     arena_init(&arena, 16 * 1024, NULL);
     struct options o = options_read(argc, argv, &arena);
     int code = perform(&o);

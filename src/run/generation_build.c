@@ -75,7 +75,8 @@ struct conf *generation_make(const struct bundle_request *request, struct conf_s
                                 .module_count = module_list_count,
                                 .later = later_directives,
                                 .arena = &g->arena,
-                                .user = g };
+                                .user = g,
+                                .advice = request->advice };
     struct conf *conf = conf_build(&input);
     g->top = conf_top(conf);
     if (conf_is_good(conf)) {

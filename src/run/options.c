@@ -3,22 +3,11 @@
 #include "run/options.h"
 
 #include "run/quick.h"
+#include "run/usage.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
-
-static const struct {
-    char flag;
-    const char *what; /* of its value; NULL: it has none */
-} flags[] = {
-    { 'c', "file name" }, { 'p', "directory name" },
-    { 'g', "parameter" }, { 'e', "file name" },
-    { 's', "signal" },    { 't', NULL },
-    { 'T', NULL },        { 'q', NULL },
-    { 'v', NULL },        { 'V', NULL },
-    { 'h', NULL },        { '?', NULL },
-};
 
 static bool fail(struct options *o, const char *format, char flag, const char *what)
 {
@@ -78,7 +67,10 @@ static bool take_flag(struct options *o, char flag)
 {
     switch (flag) {
     case 't':
-        o->task = TASK_TEST;
+        o->task = o->task == TASK_DUMP ? TASK_DUMP : TASK_TEST;
+        return true;
+    case 'T':
+        o->task = TASK_DUMP;
         return true;
     case 'q':
         o->quiet = true;
@@ -102,13 +94,13 @@ bool options_word(struct options *o, const char *word, const char *following, in
 {
     *ret_used = 1;
     for (const char *p = word; *p != '\0'; p++) {
-        size_t i = 0;
+        const struct usage_option *known = usage_options;
 
-        while (i < COUNT(flags) && flags[i].flag != *p)
-            i++;
-        if (i == COUNT(flags))
+        while (known->flag != '\0' && known->flag != *p)
+            known++;
+        if (known->flag == '\0')
             return fail(o, "invalid option: \"%c\"%s", *p, "");
-        if (flags[i].what == NULL) {
+        if (known->requires == NULL) {
             if (!take_flag(o, *p))
                 return false;
             continue;
@@ -116,7 +108,7 @@ bool options_word(struct options *o, const char *word, const char *following, in
         if (p[1] != '\0')
             return take_value(o, *p, p + 1);
         if (following == NULL)
-            return fail(o, "option \"-%c\" requires %s", *p, flags[i].what);
+            return fail(o, "option \"-%c\" requires %s", *p, known->requires);
         *ret_used = 2;
         return take_value(o, *p, following);
     }
@@ -152,6 +144,10 @@ struct options options_read(int argc, char **argv, struct arena *arena)
     while (i < argc) {
         int used = 1;
 
+        if (strcmp(argv[i], "--help") == 0) {
+            o.task = TASK_HELP;
+            return o;
+        }
         if (argv[i][0] != '-' || argv[i][1] == '\0') {
             fprintf(stderr, "bifrons: invalid option: \"%s\"\n", argv[i]);
             o.task = TASK_FAIL;
@@ -162,30 +158,4 @@ struct options options_read(int argc, char **argv, struct arena *arena)
         i += used;
     }
     return o;
-}
-
-void options_help(void)
-{
-    fputs("bifrons version: bifrons/" BIFRONS_VERSION "\n"
-          "Usage: bifrons [-?hvVtq] [-s signal] [-p prefix] [-c filename] [-e filename]\n"
-          "               [-g directives]\n"
-          "       bifrons reverse-proxy --from ADDRESS --to ADDRESS\n"
-          "       bifrons forward-proxy [--listen ADDRESS] [--allow NETWORK] [--deny-list FILE]\n"
-          "       bifrons file-server --root FOLDER [--listen ADDRESS]\n"
-          "       bifrons explain [-c filename] URL\n"
-          "       bifrons forward explain [-c filename] URL | HOST:PORT\n"
-          "       bifrons COMMAND -h\n"
-          "\n"
-          "Options:\n"
-          "  -?,-h         : this help\n"
-          "  -v            : show version and exit\n"
-          "  -V            : show version and how it was built, then exit\n"
-          "  -t            : test configuration and exit\n"
-          "  -q            : suppress non-error messages during configuration testing\n"
-          "  -s signal     : send signal to a master process: stop, quit, reopen, reload\n"
-          "  -p prefix     : set prefix path (default: /var/lib/bifrons/)\n"
-          "  -e filename   : set error log file (default: logs/error.log)\n"
-          "  -c filename   : set configuration file (default: /etc/bifrons/bifrons.conf)\n"
-          "  -g directives : set global directives out of configuration file\n",
-          stderr);
 }

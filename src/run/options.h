@@ -7,6 +7,7 @@
 enum task {
     TASK_RUN,
     TASK_TEST,
+    TASK_DUMP,
     TASK_SIGNAL, /* -s: to the master that runs */
     TASK_PRINT,  /* the configuration of a quick command */
     TASK_VERSION,
@@ -33,6 +34,5 @@ struct options options_read(int argc, char **argv, struct arena *arena);
 /* One word without its `-`: `tq`, `cFILE`, or `c` with what follows. `ret_used`: how many arguments
  * it took. False: said on stderr. */
 bool options_word(struct options *o, const char *word, const char *following, int *ret_used);
-void options_help(void);
 
 #endif

@@ -86,5 +86,6 @@ struct bundle_request paths_of(const struct options *o)
     struct bundle_request r = as_given(o);
 
     prefer_existing(o, &r);
+    r.advice = o->task == TASK_TEST;
     return r;
 }

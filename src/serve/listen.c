@@ -163,7 +163,11 @@ static bool read_setting(struct conf_call *call, unsigned word, struct listen_li
             (span_ends(span_of(later[i]), "=") && span_starts(text, later[i])))
             return conf_refuse(call, word, "\"%s\" is known, not supported yet",
                                arena_cstr(conf_arena(call), text));
-    return conf_refuse(call, word, "invalid parameter \"%s\"", arena_cstr(conf_arena(call), text));
+    const char *names[COUNT(settings_of_a_line) + 1] = { NULL };
+    for (size_t i = 0; i < COUNT(settings_of_a_line); i++)
+        names[i] = settings_of_a_line[i].name;
+    conf_refuse(call, word, "invalid parameter \"%s\"", arena_cstr(conf_arena(call), text));
+    return conf_suggest_one_of(call, word, names);
 }
 
 /* `port`, `address`, `address:port`, `*:port`, `localhost:port`, `[v6]:port`; port 0: the kernel's

@@ -22,17 +22,25 @@ static bool load(struct conf_call *call, struct ssl_file *file, enum conf_kind k
     return conf_load(call, 1, file->path, kind, &file->data);
 }
 
+enum { SOON_SECONDS = 14 * 86400 };
+
 /* Served all the same: a site with a warning in the browser beats none. */
 static void warn_of_validity(struct conf_call *call, const struct ssl_file *file)
 {
     int64_t begins, ends, now = clock_wall_ms() / 1000;
     char date[32];
 
-    if (!tls_chain_validity(file->data, &begins, &ends) || (begins <= now && now < ends))
+    if (!tls_chain_validity(file->data, &begins, &ends))
+        return;
+    bool soon = conf_advises(call->conf) && ends - now < SOON_SECONDS;
+    if (begins <= now && now < ends && !soon)
         return;
     http_date_print(begins > now ? begins : ends, date);
     conf_warn(call, 1, "the certificate \"%.*s\" %s %s", (int)file->path.len, file->path.at,
-              begins > now ? "is not valid before" : "has expired on", date);
+              begins > now  ? "is not valid before"
+              : ends <= now ? "has expired on"
+                            : "expires soon, on",
+              date);
 }
 
 static bool set_certificate(struct conf_call *call, void *field)

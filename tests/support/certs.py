@@ -13,7 +13,7 @@ class Authority:
         self.folder = Path(folder)
         self.certificate = self.folder / "ca.pem"
         _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                 "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Throw-away CA",
+                 "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=Throw-away CA",
                  "-addext", "keyUsage=critical,keyCertSign,cRLSign", cwd=self.folder)
 
     def leaf(self, name, *others):
@@ -27,7 +27,7 @@ class Authority:
         _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                  "-keyout", key.name, "-out", f"{stem}.csr", "-subj", f"/CN={name}", cwd=self.folder)
         _openssl("x509", "-req", "-in", f"{stem}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                 "-CAcreateserial", "-days", "2", "-extfile", f"{stem}.ext", "-out", certificate.name,
+                 "-CAcreateserial", "-days", "30", "-extfile", f"{stem}.ext", "-out", certificate.name,
                  cwd=self.folder)
         return certificate, key
 

@@ -8,7 +8,7 @@ import pytest
 TOOLS = Path(__file__).resolve().parent.parent.parent / "tools"
 
 GOOD = {
-    "src/base/thing.h": "#ifndef BASE_THING_H\n#define BASE_THING_H\n\nint thing_sum(int a, int b);\n\n#endif\n",
+    "src/base/thing.h": "#ifndef BASE_THING_H\n#define BASE_THING_H\n\nint thing_sum(int a, int b);\nstruct thing {\n    bool a, b;\n    bool (*may)(int c, int d);\n};\n\n#endif\n",
     "src/base/thing.c": '/* Sums. */\n#include "base/thing.h"\n\nint thing_sum(int a, int b)\n{\n    return a + b;\n}\n',
     "src/main.c": '/* Starts. */\n#include "run/cli.h"\n\nint main(void)\n{\n    return cli_run();\n}\n',
 }

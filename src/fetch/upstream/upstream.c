@@ -54,6 +54,17 @@ static bool read_number(struct conf_call *call, unsigned word, struct span value
                        arena_cstr(conf_arena(call), conf_word(call, word)));
 }
 
+static bool refuse_parameter(struct conf_call *call, unsigned word)
+{
+    static const char *const names[] = {
+        "weight=", "max_fails=", "fail_timeout=", "max_conns=", "backup", "down", NULL
+    };
+
+    conf_refuse(call, word, "invalid parameter \"%s\"",
+                arena_cstr(conf_arena(call), conf_word(call, word)));
+    return conf_suggest_one_of(call, word, names);
+}
+
 static bool read_parameter(struct conf_call *call, unsigned word, struct upstream_server *s)
 {
     struct span text = conf_word(call, word);
@@ -77,7 +88,7 @@ static bool read_parameter(struct conf_call *call, unsigned word, struct upstrea
              span_starts(text, "route=") || span_starts(text, "slow_start="))
         return conf_refuse(call, word, "\"%s\" is known, not supported yet", shown);
     else
-        return conf_refuse(call, word, "invalid parameter \"%s\"", shown);
+        return refuse_parameter(call, word);
     return true;
 }
 
@@ -138,6 +149,8 @@ static bool set_upstream(struct conf_call *call, void *field)
     if (find(&top->all, u->name) != NULL)
         return conf_refuse(call, 1, "duplicate upstream \"%s\"",
                            arena_cstr(conf_arena(call), u->name));
+    if (own->servers.len == 0 && conf_stands(call->conf, call->inner, "server"))
+        return true; /* they are refused, each at its line */
     if (own->servers.len == 0)
         return conf_refuse(call, 0, "no servers are inside upstream");
     if (has_only_backups(&own->servers))

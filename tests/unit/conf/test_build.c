@@ -418,7 +418,7 @@ static const struct {
       "1:6 invalid value \"yes\" in \"flag\" directive, it must be \"on\" or \"off\"\n" },
     { "a setter without words of its own", "no;", "1:1 \"no\" directive invalid value\n" },
     { "all mistakes at once", "foo;\nnumber x;\nserver { flag; deny bad; }",
-      "1:1 unknown directive \"foo\"\n2:8 \"number\" directive invalid number\n"
+      "1:1 unknown directive \"foo\"\n2:8 \"number\" directive invalid number [expected: digits]\n"
       "3:10 invalid number of arguments in \"flag\" directive\n3:21 invalid value \"bad\"\n" },
     { "inside an unknown block nothing is said", "foo { bar; }",
       "1:1 unknown directive \"foo\"\n" },

@@ -68,7 +68,8 @@ static const struct {
       "proxy_pass \\x01\\xC2\\x80; }\n                         ^\n" },
     { "an empty line where the text has ended", "proxy_pass\n",
       "bifrons: [emerg] unexpected end of file, expecting \";\" or \"}\" in /etc/b.conf:2\n"
-      "/etc/b.conf:2:1\n\n^\n" },
+      "/etc/b.conf:2:1\n\n^\n"
+      "\"proxy_pass\" of line 1 has no end: is a \";\" missing?\n" },
     { "a mark at the file's start does not move the caret", "\xEF\xBB\xBFoops;",
       "bifrons: [emerg] unknown directive \"oops\" in /etc/b.conf:1\n/etc/b.conf:1:1\noops;\n^\n" },
 };

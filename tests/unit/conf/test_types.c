@@ -216,28 +216,36 @@ static void choices_add_up_over_words_and_lines(void **state)
     assert_string_equal(fake_said(*state), "1:32 duplicate value \"error\"\n");
 }
 
+#define A_SIZE " [expected: a number of bytes, with k or m behind it if you like: 512, 16k]\n"
+#define AN_OFFSET \
+    " [expected: a number of bytes, with k, m or g behind it if you like: 512, 16k, 1g]\n"
+#define A_TIME " [expected: a time, largest unit first: 30s, 1h30m, 500ms]\n"
+#define SECONDS " [expected: a time in whole seconds, largest unit first: 30s, 1h30m, 1y]\n"
+#define BUFFERS " [expected: a number of buffers, then the size of each: 4 8k]\n"
+
 static const struct {
     const char *in, *want;
 } bad[] = {
     { "flag yes;",
       "1:6 invalid value \"yes\" in \"flag\" directive, it must be \"on\" or \"off\"\n" },
-    { "number x;", "1:8 \"number\" directive invalid number\n" },
-    { "number -1;", "1:8 \"number\" directive invalid number\n" },
-    { "number 9223372036854775808;", "1:8 \"number\" directive invalid number\n" },
+    { "number x;", "1:8 \"number\" directive invalid number [expected: digits]\n" },
+    { "number -1;", "1:8 \"number\" directive invalid number [expected: digits]\n" },
+    { "number 9223372036854775808;",
+      "1:8 \"number\" directive invalid number [expected: digits]\n" },
     { "bounded 1;", "1:9 value must be between 2 and 9\n" },
     { "bounded 10;", "1:9 value must be between 2 and 9\n" },
     { "least 2;", "1:7 value must be equal to or greater than 3\n" },
-    { "size 1g;", "1:6 \"size\" directive invalid value\n" },
-    { "size '';", "1:6 \"size\" directive invalid value\n" },
-    { "offset 99999999999999999999g;", "1:8 \"offset\" directive invalid value\n" },
-    { "time 1M;", "1:6 \"time\" directive invalid value\n" },
-    { "seconds 1ms;", "1:9 \"seconds\" directive invalid value\n" },
+    { "size 1g;", "1:6 \"size\" directive invalid value" A_SIZE },
+    { "size '';", "1:6 \"size\" directive invalid value" A_SIZE },
+    { "offset 99999999999999999999g;", "1:8 \"offset\" directive invalid value" AN_OFFSET },
+    { "time 1M;", "1:6 \"time\" directive invalid value" A_TIME },
+    { "seconds 1ms;", "1:9 \"seconds\" directive invalid value" SECONDS },
     { "choice optoinal;", "1:8 invalid value \"optoinal\" [did you mean \"optional\"?]\n" },
     { "choices error timout;", "1:15 invalid value \"timout\" [did you mean \"timeout\"?]\n" },
     { "choice nothing;", "1:8 invalid value \"nothing\"\n" },
-    { "buffers 0 8k;", "1:9 \"buffers\" directive invalid value\n" },
-    { "buffers 4 0;", "1:11 \"buffers\" directive invalid value\n" },
-    { "buffers 4;", "1:9 \"buffers\" directive invalid value\n" },
+    { "buffers 0 8k;", "1:9 \"buffers\" directive invalid value" BUFFERS },
+    { "buffers 4 0;", "1:11 \"buffers\" directive invalid value" A_SIZE },
+    { "buffers 4;", "1:9 \"buffers\" directive invalid value" A_SIZE },
 };
 
 static void bad_values_are_told_in_nginx_words(void **state)
