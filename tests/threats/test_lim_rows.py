@@ -25,7 +25,7 @@ def row(*names):
 @contextmanager
 def injected(proxy, call, error, when="1+"):
     """While it holds, the calls of this name that `when` counts fail."""
-    tracer = subprocess.Popen(["strace", "-p", str(proxy.process.pid), "-o", "/dev/null", "-e", f"trace={call}", "-e",
+    tracer = subprocess.Popen(["strace", "-p", str(proxy.workers()[0]), "-o", "/dev/null", "-e", f"trace={call}", "-e",
                                f"inject={call}:error={error}:when={when}"], stderr=subprocess.PIPE, text=True)
     line = tracer.stderr.readline()
     if "attached" not in line:
