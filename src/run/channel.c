@@ -107,7 +107,9 @@ int channel_send_logs(int channel, const struct order *o)
 
 int channel_send_order(int channel, const struct order *o)
 {
-    struct frame seed = { .kind = FRAME_SEED, .serial = o->slot, .seed = o->seed };
+    struct frame seed = { .kind = FRAME_SEED,
+                          .serial = (uint64_t)o->place << 32 | o->slot,
+                          .seed = o->seed };
     struct frame bundle = { .kind = FRAME_BUNDLE, .count = 1, .serial = o->serial };
 
     int failed = channel_send(channel, &seed, NULL);
@@ -116,6 +118,8 @@ int channel_send_order(int channel, const struct order *o)
         failed = send_list(channel, FRAME_SOCKETS, &o->sockets);
     if (failed == 0)
         failed = send_list(channel, FRAME_LOGS, &o->logs);
+    if (failed == 0)
+        failed = send_list(channel, FRAME_ZONES, &o->zones);
     return failed == 0 ? channel_send(channel, &bundle, &o->bundle) : failed;
 }
 
@@ -131,12 +135,16 @@ bool channel_take(const struct frame *f, const int *fds, struct order *o)
     case FRAME_SEED:
         o->seed = f->seed;
         o->slot = (uint32_t)f->serial;
+        o->place = (uint32_t)(f->serial >> 32);
         return f->count == 0;
     case FRAME_SOCKETS:
         take_list(f, fds, &o->sockets);
         return true;
     case FRAME_LOGS:
         take_list(f, fds, &o->logs);
+        return true;
+    case FRAME_ZONES:
+        take_list(f, fds, &o->zones);
         return true;
     case FRAME_BUNDLE:
         o->bundle = f->count == 1 ? fds[0] : -1;

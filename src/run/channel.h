@@ -6,7 +6,7 @@
 /* What master and worker say to each other, over a socket pair that keeps messages apart: frames of
  * one size, some with descriptors. The master allocates nothing by what a worker says.
  *
- *     master -> worker   SEED SOCKETS... LOGS... BUNDLE       serve with this from now on
+ *     master -> worker   SEED SOCKETS... LOGS... ZONES... BUNDLE   serve with this from now on
  *                        LOGS... REOPEN                       the logs were opened anew
  *                        QUIT | STOP                          end
  *     worker -> master   READY | FAILED                       the answer to BUNDLE
@@ -15,6 +15,7 @@ enum frame_kind {
     FRAME_SEED = 1,
     FRAME_SOCKETS,
     FRAME_LOGS,
+    FRAME_ZONES,
     FRAME_BUNDLE,
     FRAME_REOPEN,
     FRAME_QUIT,
@@ -27,8 +28,8 @@ enum { FRAME_MOST = 32, FRAME_TEXT = 512 };
 
 struct frame {
     uint32_t kind;   /* enum frame_kind */
-    uint32_t count;  /* of descriptors; SOCKETS and LOGS say of each what it is */
-    uint64_t serial; /* of the order; SEED: the worker's slot */
+    uint32_t count;  /* of descriptors; SOCKETS, LOGS and ZONES say of each what it is */
+    uint64_t serial; /* of the order; SEED: the worker's slot, and in the upper half its place */
     union {
         struct order_item items[FRAME_MOST];
         struct order_seed seed;

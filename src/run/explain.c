@@ -306,7 +306,7 @@ static bool start_worker(struct rehearsal *r, struct generation *g)
     g->dns.silent.servers = true;
     g->dns.silent.forward = !r->question->wish.resolve;
     pools_start(w);
-    generation_swap(w, g);
+    generation_swap(w, g, NULL);
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include "run/generation_build.h"
 
 #include "exchange/worker.h"
+#include "run/main_settings.h"
 #include "run/module_list.h"
 #include "run/zones.h"
 
@@ -35,6 +36,15 @@ static struct span load_system_file(struct conf_source *source, const char *path
     return text;
 }
 
+/* One for each worker, and for one that still leaves while its successor serves. */
+static uint32_t places_of(uint32_t workers)
+{
+    enum { EIGHTS = 8, MOST = 256 };
+    uint32_t places = (2 * workers + EIGHTS - 1) / EIGHTS * EIGHTS;
+
+    return places < MOST ? places : MOST;
+}
+
 static void init_modules(struct generation *g, struct conf *conf)
 {
     for (unsigned i = 0; i < g->module_count && conf_is_good(conf); i++)
@@ -61,7 +71,6 @@ struct conf *generation_make(const struct bundle_request *request, struct conf_s
         abort();
     arena_init_growing(&g->arena);
     g->refs = 1;
-    g->worker_slots = 8;
     g->modules = module_list;
     g->module_count = module_list_count;
     g->dns.hosts = load_system_file(source, "/etc/hosts");
@@ -80,6 +89,7 @@ struct conf *generation_make(const struct bundle_request *request, struct conf_s
     struct conf *conf = conf_build(&input);
     g->top = conf_top(conf);
     if (conf_is_good(conf)) {
+        g->worker_slots = places_of(main_settings_of(g)->workers.count);
         init_modules(g, conf);
         keep_file_names(g, conf);
         generation_index_modules(g);
@@ -115,13 +125,13 @@ struct generation *generation_build(int bundle_fd, struct buf *messages)
     return g;
 }
 
-void generation_swap(struct worker *w, struct generation *g)
+void generation_swap(struct worker *w, struct generation *g, const int *zones)
 {
     struct generation *before = w->generation;
 
     g->worker = w;
     g->number = before != NULL ? before->number + 1 : 1;
-    zones_take(w, g, NULL);
+    zones_take(w, g, zones);
     for (unsigned i = 0; i < g->module_count; i++)
         if (g->modules[i]->start != NULL)
             g->modules[i]->start(w, g, settings_in(g->top, i));

@@ -17,7 +17,7 @@ void generation_messages(const struct conf *conf, struct buf *out);
  * the bundle was made). */
 struct generation *generation_build(int bundle_fd, struct buf *messages);
 /* Starts its modules in a worker and makes it the newest: what new exchanges begin with. The one
- * before it is let go. */
-void generation_swap(struct worker *w, struct generation *g);
+ * before it is let go. `zones`: as zones_take() has them. */
+void generation_swap(struct worker *w, struct generation *g, const int *zones);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "exchange/core.h"
 #include "exchange/generation.h"
+#include "exchange/zone_line.h"
 #include "log/access.h"
 #include "log/error_log.h"
 #include "net/listen.h"
@@ -14,7 +15,7 @@
 
 struct writing {
     struct manifest_head head;
-    struct buf files, listeners, logs, errors;
+    struct buf files, listeners, logs, errors, zones;
 };
 
 static struct writing *writing_new(void)
@@ -27,6 +28,7 @@ static struct writing *writing_new(void)
     buf_init(&w->listeners, SIZE_MAX / 4, NULL);
     buf_init(&w->logs, SIZE_MAX / 4, NULL);
     buf_init(&w->errors, SIZE_MAX / 4, NULL);
+    buf_init(&w->zones, SIZE_MAX / 4, NULL);
     return w;
 }
 
@@ -36,6 +38,7 @@ static void writing_free(struct writing *w)
     buf_done(&w->listeners);
     buf_done(&w->logs);
     buf_done(&w->errors);
+    buf_done(&w->zones);
     free(w);
 }
 
@@ -114,11 +117,25 @@ static void note_listeners(struct writing *w, const struct generation *g)
     }
 }
 
+static void note_zones(struct writing *w, const struct generation *g)
+{
+    struct zone_line *const *all = g->zones.items;
+
+    for (uint32_t i = 0; i < g->zones.len; i++) {
+        struct manifest_zone record = { .shape = all[i]->shape, .place = place_of(all[i]->place) };
+
+        copy_text(all[i]->name, record.name, sizeof(record.name));
+        copy_text(span_of(all[i]->use), record.use, sizeof(record.use));
+        add(&w->zones, &record, sizeof(record), &w->head.zones);
+    }
+}
+
 static void note_process(struct manifest_head *h, const struct generation *g, struct span error_log)
 {
     const struct main_settings *s = main_settings_of(g);
 
     h->workers = s->workers.count;
+    h->places = g->worker_slots;
     h->cpu_sets = s->cpus.len;
     copy_text(s->user.name, h->rights.user, sizeof(h->rights.user));
     copy_text(s->user.group, h->rights.group, sizeof(h->rights.group));
@@ -157,11 +174,13 @@ void manifest_write(const struct generation *g, struct span error_log, struct bu
     note_errors(w, g, error_log);
     error_logs_each(g, note_log, w);
     access_logs_each(g, note_log, w);
+    note_zones(w, g);
     buf_add(out, (struct span){ (const char *)&w->head, sizeof(w->head) });
     buf_add(out, buf_view(&w->files));
     buf_add(out, buf_view(&w->listeners));
     buf_add(out, buf_view(&w->logs));
     buf_add(out, buf_view(&w->errors));
+    buf_add(out, buf_view(&w->zones));
     buf_add(out, (struct span){ cpus->items, cpus->len * sizeof(cpu_set_t) });
     writing_free(w);
 }
@@ -193,7 +212,7 @@ static bool ends(const char *text, size_t size)
 static bool is_sound(const struct manifest *m)
 {
     const struct manifest_head *h = &m->head;
-    bool good = h->workers > 0 && h->workers <= MOST_WORKERS &&
+    bool good = h->workers > 0 && h->workers <= MOST_WORKERS && h->places > 0 &&
                 ends(h->rights.user, sizeof(h->rights.user)) &&
                 ends(h->rights.group, sizeof(h->rights.group)) && ends(h->pid, sizeof(h->pid)) &&
                 ends(h->standard_log, sizeof(h->standard_log));
@@ -202,6 +221,9 @@ static bool is_sound(const struct manifest *m)
         good = good && ends(m->files[i].name, sizeof(m->files[i].name));
     for (uint32_t i = 0; i < h->logs; i++)
         good = good && ends(m->logs[i].path, sizeof(m->logs[i].path));
+    for (uint32_t i = 0; i < h->zones; i++)
+        good = good && ends(m->zones[i].name, sizeof(m->zones[i].name)) &&
+               ends(m->zones[i].use, sizeof(m->zones[i].use));
     for (uint32_t i = 0; i < h->errors; i++)
         good = good && (m->errors[i].log == NO_LOG || m->errors[i].log < h->logs) &&
                ends(m->errors[i].words, sizeof(m->errors[i].words)) &&
@@ -222,6 +244,7 @@ static bool take_all(struct manifest *m, struct span bytes)
            take(&bytes, h->listeners, sizeof(*m->listeners), &m->listeners) &&
            take(&bytes, h->logs, sizeof(*m->logs), &m->logs) &&
            take(&bytes, h->errors, sizeof(*m->errors), &m->errors) &&
+           take(&bytes, h->zones, sizeof(*m->zones), &m->zones) &&
            take(&bytes, h->cpu_sets, sizeof(*m->cpu_sets), &m->cpu_sets) && is_sound(m);
 }
 
@@ -247,6 +270,7 @@ void manifest_free(struct manifest **ref)
     free(m->listeners);
     free(m->logs);
     free(m->errors);
+    free(m->zones);
     free(m->cpu_sets);
     free(m);
 }

@@ -3,6 +3,7 @@
 
 #include "base/address.h"
 #include "base/errlog.h"
+#include "base/zone.h"
 #include "log/syslog.h"
 
 #include <sched.h>
@@ -43,13 +44,22 @@ struct manifest_error {
 };
 enum { NO_LOG = UINT32_MAX };
 
+/* Memory that all workers share. The same name, use and shape before and after a reload: the same
+ * memory. */
+struct manifest_zone {
+    char name[MANIFEST_NAME], use[MANIFEST_NAME];
+    struct zone_shape shape;
+    struct manifest_place place;
+};
+
 struct manifest_file { /* of the configuration */
     char name[MANIFEST_PATH];
 };
 
 struct manifest_head {
-    uint32_t files, listeners, logs, errors, cpu_sets; /* how many follow */
+    uint32_t files, listeners, logs, errors, zones, cpu_sets; /* how many follow */
     uint32_t workers;
+    uint32_t places;         /* in zones: for those of the workers that leave, too */
     struct manifest_rights { /* a worker that has them cannot get others */
         char user[MANIFEST_NAME], group[MANIFEST_NAME];
         uint64_t descriptors; /* 0: as many as may be */
@@ -69,7 +79,8 @@ struct manifest {
     struct manifest_listener *listeners;
     struct manifest_log *logs;
     struct manifest_error *errors;
-    cpu_set_t *cpu_sets; /* of the workers in turn; the last one of all further ones */
+    struct manifest_zone *zones; /* in the order of generation->zones */
+    cpu_set_t *cpu_sets;         /* of the workers in turn; the last one of all further ones */
 };
 
 /* Appends that of a good generation. `error_log`: of -e; empty: not given. */

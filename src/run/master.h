@@ -23,6 +23,7 @@ struct child {
     pid_t pid;
     int channel;     /* owned; -1: closed */
     unsigned slot;   /* which of the workers it is */
+    unsigned place;  /* in zones: of no other child, as long as there are enough */
     uint64_t serial; /* of the order that it was given */
     uint64_t ready;  /* ms: when it first answered; 0: not yet */
     enum child_state {

@@ -39,7 +39,7 @@ static void give_order(struct master *m, struct child *c)
 {
     struct order o;
 
-    supply_order(m->supply, c->slot, &o);
+    supply_order(m->supply, c->slot, c->place, &o);
     int failed = c->channel >= 0 ? channel_send_order(c->channel, &o) : 0;
     order_done(&o);
     c->serial = m->supply->serial;
@@ -63,7 +63,8 @@ void children_order(struct master *m)
                sizeof(struct manifest_rights)) != 0)
         return;
     for (struct child *c = m->children; c != NULL; c = c->next)
-        if (c->state != CHILD_LEAVES && c->slot < now->manifest->head.workers)
+        if (c->state != CHILD_LEAVES && c->slot < now->manifest->head.workers &&
+            c->place < now->manifest->head.places) /* else a successor gets one that there is */
             give_order(m, c);
 }
 
@@ -74,7 +75,7 @@ void children_send_logs(struct master *m)
 
         if (c->serial != m->supply->serial || c->channel < 0)
             continue; /* one that leaves by an older order keeps what it has */
-        supply_order(m->supply, c->slot, &o);
+        supply_order(m->supply, c->slot, c->place, &o);
         int failed = channel_send_logs(c->channel, &o);
         order_done(&o);
         if (failed < 0 && failed != -EPIPE && failed != -ECONNRESET)
@@ -141,6 +142,21 @@ static void pause_slot(struct slot *s, uint64_t longest)
     s->again = master_now() + (pause < longest ? pause : longest);
 }
 
+/* What a dead worker held in its place is given back by the next one that gets it. The last place
+ * is for all for whom there is none. */
+static unsigned free_place(const struct master *m)
+{
+    for (unsigned place = 0; place + 1 < m->supply->manifest->head.places; place++) {
+        const struct child *c = m->children;
+
+        while (c != NULL && c->place != place)
+            c = c->next;
+        if (c == NULL)
+            return place;
+    }
+    return m->supply->manifest->head.places - 1;
+}
+
 static int start(struct master *m, unsigned slot)
 {
     struct child *c = calloc(1, sizeof(*c));
@@ -157,7 +173,9 @@ static int start(struct master *m, unsigned slot)
         free(c);
         return pid;
     }
-    *c = (struct child){ .next = m->children, .pid = pid, .channel = ends[0], .slot = slot };
+    *c = (struct child){
+        .next = m->children, .pid = pid, .channel = ends[0], .slot = slot, .place = free_place(m)
+    };
     m->children = c;
     master_log(m, LEVEL_NOTICE, 0, "start worker process %d", (int)pid);
     give_order(m, c);

@@ -38,6 +38,7 @@ void order_done(struct order *o)
         close(o->bundle);
     order_list_done(&o->sockets);
     order_list_done(&o->logs);
+    order_list_done(&o->zones);
     explicit_bzero(&o->seed, sizeof(o->seed));
     order_init(o);
 }

@@ -8,7 +8,7 @@
 enum { ORDER_SECRET = 32, ORDER_TOKEN = 4 };
 
 struct order_item {  /* what a descriptor is */
-    uint32_t number; /* of a socket: listener->socket; of a log: its number in the manifest */
+    uint32_t number; /* of a socket: listener->socket; of a log or zone: that in the manifest */
     uint32_t id;     /* of a socket: the same in every order; of a log: 1 if it may block */
 };
 
@@ -20,13 +20,14 @@ struct order_list {
 
 struct order {
     uint64_t serial;
-    uint32_t slot; /* of the worker */
+    uint32_t slot;  /* of the worker */
+    uint32_t place; /* its own in zones: of no other that lives */
     struct order_seed {
         unsigned char secret[ORDER_SECRET]; /* all workers know it, and nobody else */
         unsigned char token[ORDER_TOKEN];   /* by which we know ourselves in Via */
     } seed;
     int bundle; /* -1: none yet */
-    struct order_list sockets, logs;
+    struct order_list sockets, logs, zones;
 };
 
 void order_init(struct order *o);

@@ -99,7 +99,7 @@ static bool start(struct single *s)
                 strerrordesc_np(-failed));
         return false;
     }
-    supply_order(s->supply, 0, &order);
+    supply_order(s->supply, 0, 0, &order);
     worker_take_order(&s->process, &order);
     return true;
 }

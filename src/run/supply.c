@@ -268,6 +268,44 @@ void supply_reopen_logs(struct supply *s, const struct errlog *log)
     }
 }
 
+/* --- zones ---------------------------------------------------------------------------------- */
+
+static int passed_on(const struct supply *before, const struct manifest_zone *asked)
+{
+    for (uint32_t i = 0;
+         before != NULL && before->zones != NULL && i < before->manifest->head.zones; i++) {
+        const struct manifest_zone *z = &before->manifest->zones[i];
+
+        if (strcmp(z->name, asked->name) == 0 && strcmp(z->use, asked->use) == 0 &&
+            zone_same_shape(&z->shape, &asked->shape))
+            return fcntl(before->zones[i], F_DUPFD_CLOEXEC, 3);
+    }
+    return -1;
+}
+
+static bool open_zones(struct supply *s, const struct supply *before, struct buf *messages)
+{
+    const struct manifest *m = s->manifest;
+
+    s->zones = calloc(m->head.zones + 1, sizeof(*s->zones));
+    if (s->zones == NULL)
+        abort();
+    for (uint32_t i = 0; i < m->head.zones; i++)
+        s->zones[i] = -1;
+    for (uint32_t i = 0; i < m->head.zones; i++) {
+        int fd = passed_on(before, &m->zones[i]);
+
+        if (fd < 0)
+            fd = zone_make(&m->zones[i].shape, "bifrons-zone");
+        if (fd < 0)
+            return complain_in(m, m->zones[i].place, messages,
+                               "no shared memory for zone \"%s\" (%d: %s)", m->zones[i].name, -fd,
+                               strerrordesc_np(-fd));
+        s->zones[i] = fd;
+    }
+    return true;
+}
+
 /* --- a supply ------------------------------------------------------------------------------- */
 
 struct supply *supply_of_sockets(void)
@@ -297,7 +335,7 @@ struct supply *supply_new(int bundle, const struct supply *before, enum supply_m
     s->manifest = bundle_manifest(bundle);
     if (s->manifest == NULL)
         buf_adds(messages, "bifrons: [emerg] the bundle cannot be read\n");
-    if (s->manifest == NULL || !open_logs(s, messages) ||
+    if (s->manifest == NULL || !open_logs(s, messages) || !open_zones(s, before, messages) ||
         !open_sockets(s, before, manner, messages)) {
         supply_free(&s);
         return NULL;
@@ -325,6 +363,10 @@ void supply_free(struct supply **ref)
     for (uint32_t i = 0; s->logs.at != NULL && i < s->manifest->head.logs; i++)
         log_file_close(&s->logs.at[i]);
     free(s->logs.at);
+    for (uint32_t i = 0; s->zones != NULL && i < s->manifest->head.zones; i++)
+        if (s->zones[i] >= 0)
+            close(s->zones[i]);
+    free(s->zones);
     manifest_free(&s->manifest);
     if (s->bundle >= 0)
         close(s->bundle);
@@ -340,11 +382,12 @@ static void add_own(struct order_list *l, struct order_item item, int fd)
         order_list_add(l, item, own);
 }
 
-void supply_order(const struct supply *s, unsigned slot, struct order *ret)
+void supply_order(const struct supply *s, unsigned slot, unsigned place, struct order *ret)
 {
     order_init(ret);
     ret->serial = s->serial;
     ret->slot = slot;
+    ret->place = place;
     ret->seed = s->seed;
     ret->bundle = fcntl(s->bundle, F_DUPFD_CLOEXEC, 3);
     for (unsigned i = 0; i < s->sockets.count; i++) {
@@ -355,6 +398,8 @@ void supply_order(const struct supply *s, unsigned slot, struct order *ret)
     }
     for (uint32_t i = 0; i < s->manifest->head.logs; i++)
         add_own(&ret->logs, (struct order_item){ i, s->logs.at[i].may_block }, s->logs.at[i].fd);
+    for (uint32_t i = 0; i < s->manifest->head.zones; i++)
+        add_own(&ret->zones, (struct order_item){ .number = i }, s->zones[i]);
 }
 
 /* --- for whoever holds it ------------------------------------------------------------------- */

@@ -20,8 +20,8 @@ struct supply_socket {
 
 /* What a configuration needs of whoever may open things, and has got: the bundle, listening
  * sockets, files of logs. It is the master's (or, without a master, the one process's own). A
- * reload makes the next supply out of the one before: sockets of the same address pass on, and are
- * closed when the last supply that holds them goes. */
+ * reload makes the next supply out of the one before: sockets of the same address and zones of the
+ * same shape pass on, and are closed when the last supply that holds them goes. */
 struct supply {
     uint64_t serial;
     struct order_seed seed;
@@ -34,6 +34,7 @@ struct supply {
     struct log_files {
         struct log_file *at; /* owned; by number in the manifest */
     } logs;
+    int *zones; /* owned; likewise; -1: not made yet */
 };
 
 /* PATIENT tries an address that is in use five times, every 500 ms, as NGINX does; TRIAL takes it
@@ -52,8 +53,8 @@ void supply_add_socket(struct supply *s, const struct manifest_listener *asked, 
 /* Nobody is to connect any more; workers still may have them. */
 void supply_close_sockets(struct supply *s);
 
-/* The order for the worker number `slot`, with descriptors of its own. */
-void supply_order(const struct supply *s, unsigned slot, struct order *ret);
+/* The order for the worker number `slot`, with descriptors of its own. `place`: in zones. */
+void supply_order(const struct supply *s, unsigned slot, unsigned place, struct order *ret);
 /* Opens the logs anew; one that fails stays as it is, and is said. */
 void supply_reopen_logs(struct supply *s, const struct errlog *log);
 /* Where whoever holds the supply logs. */

@@ -95,6 +95,7 @@ static bool become_worker(struct worker_process *p, struct buf *messages)
     const struct order_seed *seed = &p->order.seed;
     struct worker *w = &p->worker;
 
+    w->shared.slot = p->order.place;
     memcpy(w->shared.secret, seed->secret, sizeof(w->shared.secret));
     snprintf(w->shared.token, sizeof(w->shared.token), "%02x%02x%02x%02x", seed->token[0],
              seed->token[1], seed->token[2], seed->token[3]);
@@ -151,6 +152,20 @@ static int take_sockets(struct worker_process *p)
     return failed;
 }
 
+/* Takes the zones of the order; without all of them the worker would count for itself alone. */
+static int begin_generation(struct worker_process *p, struct generation *g)
+{
+    struct order_list *zones = &p->order.zones;
+
+    if (zones->count != g->zones.len)
+        return -EPROTO;
+    generation_swap(&p->worker, g, zones->fds);
+    for (uint32_t i = 0; i < zones->count; i++)
+        zones->fds[i] = -1; /* their takers' now */
+    order_list_done(zones);
+    return 0;
+}
+
 /* The new generation is whole: from here on it is what new exchanges begin with. */
 static int swap(struct worker_process *p, struct generation *g)
 {
@@ -163,7 +178,11 @@ static int swap(struct worker_process *p, struct generation *g)
     }
     w->log = p->error_logs.main;
     w->most_connections = most_connections(p->manifest->head.connections);
-    generation_swap(w, g);
+    int failed = begin_generation(p, g);
+    if (failed < 0) {
+        generation_unref(&g);
+        return failed;
+    }
     error_logs_reopen(&p->error_logs);
     sinks_reopen(w);
     order_list_done(&p->order.logs);

@@ -1,6 +1,6 @@
 /* A worker of a master.
  *
- *     frames: SEED SOCKETS LOGS BUNDLE -> worker_take_order -> READY | FAILED
+ *     frames: SEED SOCKETS LOGS ZONES BUNDLE -> worker_take_order -> READY | FAILED
  *             LOGS REOPEN              -> worker_take_logs
  *             QUIT, STOP, or the end of the master -> worker_end
  *
@@ -43,6 +43,7 @@ static void obey(struct role *r, const struct frame *f, const int *fds)
     case FRAME_SEED:
     case FRAME_SOCKETS:
     case FRAME_LOGS:
+    case FRAME_ZONES:
     case FRAME_BUNDLE:
         if (!channel_take(f, fds, &r->coming))
             worker_end(&r->process, false);

@@ -117,7 +117,7 @@ struct replay *replay_new(const char *config)
     r->waiting.on_time = on_waited;
     start_worker(r);
     struct generation *g = build(r, config);
-    generation_swap(&r->worker, g);
+    generation_swap(&r->worker, g, NULL);
     listen_all(r, g);
     replay_settle(r);
     return r;
@@ -125,7 +125,7 @@ struct replay *replay_new(const char *config)
 
 void replay_reload(struct replay *r, const char *config)
 {
-    generation_swap(&r->worker, build(r, config));
+    generation_swap(&r->worker, build(r, config), NULL);
 }
 
 void replay_file(struct replay *r, const char *name, struct span bytes)

@@ -122,7 +122,7 @@ static inline const char *stage_load(struct stage *s, const char *text)
 
         assert_non_null(g);
         close(bundle);
-        generation_swap(&s->worker, g);
+        generation_swap(&s->worker, g, NULL);
     }
     buf_add_byte(&s->said, '\0');
     assert_true(buf_ok(&s->said));
