@@ -5,7 +5,7 @@
 
 const char *const later_directives[] = {
     /* the process */
-    "debug_connection", "debug_points", "env", "master_process", "memory_limit", "sandbox",
+    "debug_connection", "debug_points", "env", "master_process", "memory_limit",
     "ssl_engine", "thread_pool", "worker_aio_requests", "worker_cpu_affinity", "worker_priority",
     "worker_shutdown_timeout", "working_directory",
     /* requests */

@@ -10,6 +10,9 @@ struct main_settings {
         struct place place;
     } user;
     struct placed_path pid;
+    struct main_sandbox {
+        bool on;
+    } sandbox;
     uint64_t worker_connections; /* 0: as many as the descriptor limit allows */
     uint64_t rlimit_nofile;      /* 0: as it is */
 };

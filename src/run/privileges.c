@@ -2,6 +2,7 @@
 #include "run/privileges.h"
 
 #include "run/complaint.h"
+#include "run/sandbox/capabilities.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -153,6 +154,8 @@ bool privileges_drop(const struct generation *g, struct buf *messages)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (geteuid() != 0)
         return true;
+    if (main_settings_of(g)->sandbox.on)
+        capabilities_limit(); /* by root alone, so before it is an ordinary user */
     if (!find_owner(g, &owner, messages) || !span_to_cstr(s->name, sizeof(name), name))
         return false;
     if (initgroups(name, owner.group) < 0)

@@ -20,6 +20,7 @@
 #include "run/paths.h"
 #include "run/pidfile.h"
 #include "run/privileges.h"
+#include "run/sandbox/sandbox.h"
 #include "run/signals.h"
 #include "run/sockets.h"
 #include "serve/serve.h"
@@ -235,7 +236,12 @@ static bool start_serving(struct service *s)
         return complain_at(s->generation, pid->place, &s->messages,
                            "open() \"%.*s\" failed (%d: %s)", (int)pid->path.len, pid->path.at,
                            -unwritten, strerrordesc_np(-unwritten));
-    if (!privileges_drop(s->generation, &s->messages))
+    struct sandbox_request sandbox = {
+        .error_log = error_logs_standard(s->generation, s->options->error_log),
+        .log = s->error_logs.main,
+    };
+    if (!privileges_drop(s->generation, &s->messages) ||
+        !sandbox_enter(s->generation, &sandbox, &s->messages))
         return false;
     if (failed == 0)
         failed = serve_start(&s->worker, s->sockets.fds, s->sockets.count);
