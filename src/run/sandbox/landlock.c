@@ -106,17 +106,11 @@ static int allow_folder_of(struct landlock *l, const char *file)
     return allow_path(l, folder, TO_LOG);
 }
 
-/* A regular file by its folder, since it will be another one after a rotation: the folder in which
- * it really is, should its name be a link. */
-static int allow_file(struct landlock *l, int fd)
+/* The folder in which the file really is, should its name be a link. */
+static int allow_real_folder(struct landlock *l, int fd)
 {
     char link[32], real[LONGEST_PATH];
-    struct stat st;
 
-    if (fstat(fd, &st) < 0)
-        return 0;
-    if (!S_ISREG(st.st_mode))
-        return S_ISDIR(st.st_mode) ? 0 : allow(l, fd, IN_FILE);
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     ssize_t len = readlink(link, real, sizeof(real) - 1);
     if (len < 0)
@@ -128,13 +122,17 @@ static int allow_file(struct landlock *l, int fd)
 int landlock_let_log(struct landlock *l, const char *file)
 {
     int fd = open(file, O_PATH | O_CLOEXEC);
-    int failed = fd >= 0 ? allow_file(l, fd) : 0;
-    struct stat st;
+    struct stat st = { .st_mode = S_IFREG };
+    int failed = 0;
 
-    if (fd >= 0)
-        close(fd);
-    if (failed == 0 && (lstat(file, &st) < 0 || !S_ISCHR(st.st_mode)))
-        failed = allow_folder_of(l, file);
+    if (fd < 0)
+        return allow_folder_of(l, file);
+    fstat(fd, &st);
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        failed = allow(l, fd, IN_FILE);
+    if (failed == 0 && !S_ISCHR(st.st_mode))
+        failed = allow_real_folder(l, fd);
+    close(fd);
     return failed;
 }
 

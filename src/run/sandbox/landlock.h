@@ -12,9 +12,9 @@ struct landlock {
 
 /* Rules that allow nothing yet. 0, or -errno: -ENOSYS and -EOPNOTSUPP of a kernel without it. */
 int landlock_open(struct landlock *l);
-/* Files below the folder may be opened for writing and made, not removed: logs. What is no regular
- * file (a terminal, a pipe) is allowed by itself, without its folder. What cannot be reached by
- * this user is left out: there is nothing to allow. 0 or -errno. */
+/* The log may be opened for writing, and made anew after a rotation: so may all of its folder, but
+ * not removed. A terminal or device is allowed by itself, without its folder. What this user cannot
+ * reach is left out: there is nothing to allow. 0 or -errno. */
 int landlock_let_log(struct landlock *l, const char *file);
 /* Files and folders below it may be made, written, renamed and removed. */
 int landlock_let_write(struct landlock *l, const char *folder);
