@@ -377,6 +377,8 @@ int service_test(const struct options *o)
 
     bool good = prepare(s, &request, true);
     print_messages(&s->messages);
+    if (good && !o->quiet && !main_settings_of(s->generation)->sandbox.on)
+        fputs("bifrons: sandbox: off\n", stderr);
     if (good && !o->quiet)
         fprintf(stderr,
                 "bifrons: the configuration file %.*s syntax is ok\n"
