@@ -32,7 +32,10 @@ endif
 hardening := -fvisibility=hidden -fstack-protector-strong -fstack-clash-protection -fPIE $(zero_init)
 sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-flags_release := -O2 -Wframe-larger-than=2048 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+flags_release := -O2 -fno-plt -Wframe-larger-than=2048 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+ifneq ($(findstring gcc,$(CC)),) # calls from file to file are inlined too: a tenth of our own CPU time
+flags_release += -flto=auto
+endif
 flags_debug := -Og -Wframe-larger-than=2048
 flags_asan := -O1 $(sanitizers)
 flags_fuzz := -O1 $(sanitizers) -fsanitize=fuzzer-no-link
@@ -142,7 +145,7 @@ $(foreach t,$(fuzz),$(eval $(call test_program,$(t),$(fuzz_driver),$(fuzz_librar
 
 $(bench_programs): $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
-	$(call say,link)$(CC) $(ldflags) $^ -o $@
+	$(call say,link)$(CC) $(ldflags) -Wno-frame-larger-than $^ -o $@
 
 # The tests of the fibers alone, without a library: to be run with each switch, on other machines,
 # under valgrind (./dev test fibers).

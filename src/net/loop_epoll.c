@@ -145,13 +145,22 @@ static enum io epoll_recv(struct sock *s, struct lease *into)
     return errno == EAGAIN ? IO_AGAIN : failed(s, errno);
 }
 
-static enum io epoll_send(struct sock *s, struct iovec *iov, int n, size_t *ret_taken)
+/* One piece goes without the kernel's copy of a message head, which costs as much as its bytes. */
+static ssize_t send_once(int fd, struct iovec *iov, int n)
 {
     struct msghdr message = { .msg_iov = iov, .msg_iovlen = (size_t)n };
+
+    if (n == 1)
+        return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static enum io epoll_send(struct sock *s, struct iovec *iov, int n, size_t *ret_taken)
+{
     ssize_t sent;
 
     do
-        sent = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = send_once(s->fd, iov, n);
     while (sent < 0 && errno == EINTR);
     if (sent >= 0) {
         *ret_taken = (size_t)sent;
