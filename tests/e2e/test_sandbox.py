@@ -103,6 +103,7 @@ def test_logs_elsewhere_are_opened_anew(start, room):
         folder.mkdir()
         folder.chmod(0o777)
     proxy = start(simple(room, f"access_log {logs}/a.log;\nlog_format host '$uri';\naccess_log {real}/$host.log host;"))
+    proxy.error_log.chmod(0o666)
     (logs / "a.log").rename(logs / "old.log")
     proxy.process.send_signal(signal.SIGUSR1)
     proxy.wait_error("reopening logs")
