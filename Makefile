@@ -55,8 +55,13 @@ libs := -lssl -lcrypto -lpcre2-8 -lz -pthread
 
 SWITCH ?= $(if $(wildcard src/net/fiber_$(arch).S),$(arch),ucontext)
 switch := src/net/frame_$(SWITCH).c
+# The system calls that the sandbox allows beside those of every machine: of this one, of this build.
+calls := src/run/sandbox/calls_
+machine_calls := $(or $(wildcard $(calls)$(arch).c),$(calls)other.c)
+build_calls := $(calls)$(if $(filter release debug,$(BUILD)),plain,watched).c
 found := $(wildcard src/*/*.c src/*/*/*.c src/*/*/*/*.c)
-sources := $(filter-out src/main.c src/net/frame_%.c,$(found)) $(switch)
+sources := $(filter-out src/main.c src/net/frame_%.c $(calls)%.c,$(found)) $(switch) \
+    $(machine_calls) $(build_calls)
 assembly := $(wildcard src/net/fiber_$(SWITCH).S)
 lib_objects := $(sources:%.c=$(OUT)/obj/%.o) $(assembly:%.S=$(OUT)/obj/%.o)
 lib := $(OUT)/libbifrons.a

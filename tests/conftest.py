@@ -1,15 +1,21 @@
 """Fixtures for all tests: the proxy that must stop cleanly, origins, certificates, a folder to work in."""
+import os
+import shutil
 import sys
 
 sys.dont_write_bytecode = True
 
 import pytest  # noqa: E402
 
+import support.proxy  # noqa: E402
 from support.certs import Authority  # noqa: E402
 from support.dns import NameServer  # noqa: E402
 from support.origin import Origin  # noqa: E402
 from support.proxy import Proxy  # noqa: E402
 from support.room import room_close, room_open  # noqa: E402
+
+# As nobody, without a capability that could be handed on.
+ORDINARY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all")
 
 
 @pytest.fixture
@@ -86,3 +92,33 @@ def authority():
     path = room_open()
     yield Authority(path)
     room_close(path)
+
+
+@pytest.fixture
+def ordinary(room, origin):
+    """Runs it as an ordinary user, in a folder of that user's."""
+    rooted = os.geteuid() == 0
+    home, made = room / "home", []
+    home.mkdir()
+    shutil.copy(support.proxy.BIFRONS, room / "bifrons")
+    (room / "bifrons").chmod(0o755)
+    if rooted:
+        os.chown(home, 65534, 65534)
+
+    def begin(text, wrap=ORDINARY, **options):
+        before, support.proxy.BIFRONS = support.proxy.BIFRONS, str(room / "bifrons")
+        try:
+            p = Proxy(home, text, wrap=wrap if rooted else (), **options)
+        finally:
+            support.proxy.BIFRONS = before
+        made.append(p)
+        return p
+
+    yield begin
+    origin.drop()
+    for p in made:
+        try:
+            p.settle()
+            p.stop()
+        finally:
+            p.kill()

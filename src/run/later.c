@@ -5,8 +5,8 @@
 
 const char *const later_directives[] = {
     /* the process */
-    "debug_connection", "debug_points", "env", "memory_limit", "sandbox", "ssl_engine",
-    "worker_aio_requests", "working_directory",
+    "debug_connection", "debug_points", "env", "memory_limit", "ssl_engine", "worker_aio_requests",
+    "working_directory",
     /* requests */
     "aio", "auth_basic", "auth_basic_user_file", "auth_delay", "auth_jwt", "auth_request",
     "auth_request_set", "charset", "charset_map", "charset_types", "chunked_transfer_encoding",

@@ -166,6 +166,8 @@ static const struct directive directives[] = {
       "no module is loaded; its directives are built in or refused", 0, NULL },
     { "daemon", CTX_MAIN, 1, 1, &conf_flag, FIELD(background), "off", WHOLE,
       "go to the background, once everything is ready", 0, NULL },
+    { "sandbox", CTX_MAIN, 1, 1, &conf_flag, FIELD(sandbox.on), "on", WHOLE,
+      "workers give up capabilities, programs, writing elsewhere, and odd system calls", 0, NULL },
     { "events", CTX_MAIN, 0, 0, &events_type, 0, NULL, NONE, "settings of the event loop",
       CTX_EVENTS, NULL },
     { "worker_connections", CTX_EVENTS, 1, 1, &conf_number, FIELD(worker_connections), NULL, WHOLE,

@@ -24,6 +24,9 @@ struct main_settings {
     struct conf_list cpus;     /* of cpu_set_t: of the workers in turn, the last one for the rest */
     uint64_t shutdown_timeout; /* ms; 0: none */
     bool master_process, background;
+    struct main_sandbox {
+        bool on;
+    } sandbox;
     uint64_t worker_connections; /* 0: as many as the descriptor limit allows */
     uint64_t rlimit_nofile;      /* 0: as it is */
 };

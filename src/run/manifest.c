@@ -15,7 +15,7 @@
 
 struct writing {
     struct manifest_head head;
-    struct buf files, listeners, logs, errors, zones;
+    struct buf files, listeners, logs, errors, zones, folders;
 };
 
 static struct writing *writing_new(void)
@@ -29,6 +29,7 @@ static struct writing *writing_new(void)
     buf_init(&w->logs, SIZE_MAX / 4, NULL);
     buf_init(&w->errors, SIZE_MAX / 4, NULL);
     buf_init(&w->zones, SIZE_MAX / 4, NULL);
+    buf_init(&w->folders, SIZE_MAX / 4, NULL);
     return w;
 }
 
@@ -39,6 +40,7 @@ static void writing_free(struct writing *w)
     buf_done(&w->logs);
     buf_done(&w->errors);
     buf_done(&w->zones);
+    buf_done(&w->folders);
     free(w);
 }
 
@@ -130,6 +132,35 @@ static void note_zones(struct writing *w, const struct generation *g)
     }
 }
 
+static void note_folder(struct writing *w, struct span path, enum folder_use use)
+{
+    struct manifest_folder record = { .use = use };
+
+    copy_text(path, record.path, sizeof(record.path));
+    add(&w->folders, &record, sizeof(record), &w->head.folders);
+}
+
+/* Logs whose names are made by a request are opened by the worker itself; without a master all are.
+ */
+static void note_folders(struct writing *w, const struct generation *g)
+{
+    const struct placed_path *folders = g->folders.items, *logs = g->logs.paths.items;
+
+    for (uint32_t i = 0; i < g->folders.len; i++)
+        note_folder(w, folders[i].path, FOLDER_WRITES);
+    for (uint32_t i = 0; i < g->logs.paths.len; i++) {
+        size_t made = span_find(logs[i].path, '$');
+
+        if (made < logs[i].path.len)
+            note_folder(w, span_first(logs[i].path, made + 1), FOLDER_LOGS);
+    }
+    for (uint32_t i = 0; i < w->head.logs && !w->head.master; i++) {
+        const struct manifest_log *all = (const struct manifest_log *)(const void *)w->logs.data;
+
+        note_folder(w, span_of(all[i].path), FOLDER_LOGS);
+    }
+}
+
 static void note_process(struct manifest_head *h, const struct generation *g, struct span error_log)
 {
     const struct main_settings *s = main_settings_of(g);
@@ -141,6 +172,7 @@ static void note_process(struct manifest_head *h, const struct generation *g, st
     copy_text(s->user.group, h->rights.group, sizeof(h->rights.group));
     h->rights.descriptors = s->rlimit_nofile;
     h->rights.priority = s->priority.nice;
+    h->rights.sandbox = s->sandbox.on;
     h->user_place = place_of(s->user.place);
     h->pid_place = place_of(s->pid.place);
     copy_text(s->pid.path, h->pid, sizeof(h->pid));
@@ -175,12 +207,14 @@ void manifest_write(const struct generation *g, struct span error_log, struct bu
     error_logs_each(g, note_log, w);
     access_logs_each(g, note_log, w);
     note_zones(w, g);
+    note_folders(w, g);
     buf_add(out, (struct span){ (const char *)&w->head, sizeof(w->head) });
     buf_add(out, buf_view(&w->files));
     buf_add(out, buf_view(&w->listeners));
     buf_add(out, buf_view(&w->logs));
     buf_add(out, buf_view(&w->errors));
     buf_add(out, buf_view(&w->zones));
+    buf_add(out, buf_view(&w->folders));
     buf_add(out, (struct span){ cpus->items, cpus->len * sizeof(cpu_set_t) });
     writing_free(w);
 }
@@ -221,6 +255,8 @@ static bool is_sound(const struct manifest *m)
         good = good && ends(m->files[i].name, sizeof(m->files[i].name));
     for (uint32_t i = 0; i < h->logs; i++)
         good = good && ends(m->logs[i].path, sizeof(m->logs[i].path));
+    for (uint32_t i = 0; i < h->folders; i++)
+        good = good && ends(m->folders[i].path, sizeof(m->folders[i].path));
     for (uint32_t i = 0; i < h->zones; i++)
         good = good && ends(m->zones[i].name, sizeof(m->zones[i].name)) &&
                ends(m->zones[i].use, sizeof(m->zones[i].use));
@@ -245,6 +281,7 @@ static bool take_all(struct manifest *m, struct span bytes)
            take(&bytes, h->logs, sizeof(*m->logs), &m->logs) &&
            take(&bytes, h->errors, sizeof(*m->errors), &m->errors) &&
            take(&bytes, h->zones, sizeof(*m->zones), &m->zones) &&
+           take(&bytes, h->folders, sizeof(*m->folders), &m->folders) &&
            take(&bytes, h->cpu_sets, sizeof(*m->cpu_sets), &m->cpu_sets) && is_sound(m);
 }
 
@@ -259,6 +296,13 @@ struct manifest *manifest_read(struct span bytes)
     return m;
 }
 
+bool manifest_same_rights(const struct manifest *a, const struct manifest *b)
+{
+    return memcmp(&a->head.rights, &b->head.rights, sizeof(a->head.rights)) == 0 &&
+           a->head.folders == b->head.folders &&
+           memcmp(a->folders, b->folders, a->head.folders * sizeof(*a->folders)) == 0;
+}
+
 void manifest_free(struct manifest **ref)
 {
     struct manifest *m = *ref;
@@ -271,6 +315,7 @@ void manifest_free(struct manifest **ref)
     free(m->logs);
     free(m->errors);
     free(m->zones);
+    free(m->folders);
     free(m->cpu_sets);
     free(m);
 }

@@ -52,18 +52,25 @@ struct manifest_zone {
     struct manifest_place place;
 };
 
+/* What a worker in the sandbox may write beneath. */
+struct manifest_folder {
+    char path[MANIFEST_PATH]; /* LOGS: of a file in it, which need not be there */
+    enum folder_use { FOLDER_WRITES = 1, FOLDER_LOGS } use;
+};
+
 struct manifest_file { /* of the configuration */
     char name[MANIFEST_PATH];
 };
 
 struct manifest_head {
-    uint32_t files, listeners, logs, errors, zones, cpu_sets; /* how many follow */
+    uint32_t files, listeners, logs, errors, zones, folders, cpu_sets; /* how many follow */
     uint32_t workers;
     uint32_t places;         /* in zones: for those of the workers that leave, too */
     struct manifest_rights { /* a worker that has them cannot get others */
         char user[MANIFEST_NAME], group[MANIFEST_NAME];
         uint64_t descriptors; /* 0: as many as may be */
         int32_t priority;
+        uint32_t sandbox; /* 1: on */
     } rights;
     struct manifest_place user_place, pid_place;
     char pid[MANIFEST_PATH];
@@ -79,6 +86,7 @@ struct manifest {
     struct manifest_listener *listeners;
     struct manifest_log *logs;
     struct manifest_error *errors;
+    struct manifest_folder *folders;
     struct manifest_zone *zones; /* in the order of generation->zones */
     cpu_set_t *cpu_sets;         /* of the workers in turn; the last one of all further ones */
 };
@@ -87,6 +95,8 @@ struct manifest {
 void manifest_write(const struct generation *g, struct span error_log, struct buf *out);
 /* A copy. NULL: it is none. */
 struct manifest *manifest_read(struct span bytes);
+/* May a worker that has given up what `a` did not ask for serve `b`? */
+bool manifest_same_rights(const struct manifest *a, const struct manifest *b);
 void manifest_free(struct manifest **m);
 
 #endif

@@ -59,8 +59,7 @@ void children_order(struct master *m)
     const struct supply *now = m->supply, *before = m->reload.before;
 
     /* Rights that were given up do not come back: then successors are started instead. */
-    if (memcmp(&now->manifest->head.rights, &before->manifest->head.rights,
-               sizeof(struct manifest_rights)) != 0)
+    if (!manifest_same_rights(now->manifest, before->manifest))
         return;
     for (struct child *c = m->children; c != NULL; c = c->next)
         if (c->state != CHILD_LEAVES && c->slot < now->manifest->head.workers &&

@@ -2,6 +2,7 @@
 #include "run/privileges.h"
 
 #include "run/complaint.h"
+#include "run/sandbox/capabilities.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -192,7 +193,11 @@ bool privileges_drop(const struct manifest *m, struct buf *messages)
     if (nice != 0 && setpriority(PRIO_PROCESS, 0, nice) < 0)
         buf_addf(messages, "bifrons: [alert] setpriority(%d) failed (%d: %s)\n", nice, errno,
                  strerrordesc_np(errno));
-    return geteuid() != 0 || become(m, messages);
+    if (geteuid() != 0)
+        return true;
+    if (m->head.rights.sandbox)
+        capabilities_limit(); /* by root alone, so before it is an ordinary user */
+    return become(m, messages);
 }
 
 uint64_t privileges_raise_descriptors(const struct manifest_rights *rights, struct buf *messages)

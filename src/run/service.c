@@ -147,6 +147,8 @@ int service_test(const struct options *o)
     if (!o->quiet || is_worth_saying(buf_view(&messages)))
         print_messages(&messages);
     buf_done(&messages);
+    if (s != NULL && !o->quiet && s->manifest->head.rights.sandbox == 0)
+        fputs("bifrons: sandbox: off\n", stderr);
     if (s == NULL)
         fprintf(stderr, "bifrons: configuration file %.*s test failed\n", width, request.file.at);
     else if (!o->quiet)

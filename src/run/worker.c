@@ -101,7 +101,8 @@ static bool become_worker(struct worker_process *p, struct buf *messages)
              seed->token[1], seed->token[2], seed->token[3]);
     privileges_raise_descriptors(&p->manifest->head.rights, messages);
     privileges_choose_cpus(p->manifest, p->order.slot);
-    return privileges_drop(p->manifest, messages);
+    return privileges_drop(p->manifest, messages) &&
+           sandbox_enter(p->manifest, &p->sandbox, messages);
 }
 
 void worker_take_order(struct worker_process *p, struct order *o)
@@ -177,6 +178,8 @@ static int swap(struct worker_process *p, struct generation *g)
         return -failure.error;
     }
     w->log = p->error_logs.main;
+    if (p->stage == WORKER_FRESH)
+        sandbox_say(&p->sandbox, w->log);
     w->most_connections = most_connections(p->manifest->head.connections);
     int failed = begin_generation(p, g);
     if (failed < 0) {

@@ -7,6 +7,7 @@
 #include "net/loop.h"
 #include "run/builder.h"
 #include "run/order.h"
+#include "run/sandbox/sandbox.h"
 
 struct manifest;
 
@@ -23,7 +24,8 @@ struct worker_process {
     struct builder builder;
     struct order order;        /* the last one; without what was taken out of it */
     struct manifest *manifest; /* of it; owned */
-    struct log_opener opener;  /* gives the logs of the order */
+    struct sandbox_report sandbox;
+    struct log_opener opener; /* gives the logs of the order */
     struct timer ready_check, end_check;
     uint64_t since, give_up; /* ms: when the generation was swapped in, or the end began */
     enum worker_stage { WORKER_FRESH, WORKER_SERVES, WORKER_ENDS } stage;

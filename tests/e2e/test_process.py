@@ -1,6 +1,5 @@
 """The process: signals, pid file, users, restarts."""
 import os
-import shutil
 import signal
 import socket
 import threading
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from support.proxy import BIFRONS, Proxy
 from support.waiting import eventually
 from support.wire import request
 
@@ -130,41 +128,6 @@ def _free(port):
             return True
         except OSError:
             return False
-
-
-@pytest.fixture
-def ordinary(room, origin):
-    """Runs it as an ordinary user, in a folder of that user's."""
-    if not ROOTED:
-        yield lambda text: Proxy(room, text)
-        return
-    home = room / "home"
-    home.mkdir()
-    shutil.copy(BIFRONS, room / "bifrons")
-    (room / "bifrons").chmod(0o755)
-    os.chown(home, 65534, 65534)
-    made = []
-
-    def begin(text, **options):
-        import support.proxy as module
-
-        before, module.BIFRONS = module.BIFRONS, str(room / "bifrons")
-        try:
-            p = Proxy(home, text, wrap=["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all"],
-                      **options)
-        finally:
-            module.BIFRONS = before
-        made.append(p)
-        return p
-
-    yield begin
-    origin.drop()
-    for p in made:
-        try:
-            p.settle()
-            p.stop()
-        finally:
-            p.kill()
 
 
 def test_it_runs_as_an_ordinary_user(ordinary, origin):
