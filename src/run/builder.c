@@ -33,8 +33,9 @@ static void on_readable(struct sock *s)
     pthread_join(b->thread, NULL);
     close(b->bundle);
     b->bundle = -1;
-    b->on_done(b, b->result, &b->messages);
-    buf_done(&b->messages);
+    struct buf messages = b->messages; /* on_done may start the next one */
+    b->on_done(b, b->result, &messages);
+    buf_done(&messages);
 }
 
 int builder_open(struct builder *b, struct loop *l,

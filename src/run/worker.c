@@ -113,6 +113,12 @@ void worker_take_order(struct worker_process *p, struct order *o)
         order_done(o);
         return;
     }
+    if (builder_is_busy(&p->builder)) { /* a reload came while we were starting */
+        order_done(&p->waiting);
+        p->waiting = *o;
+        order_init(o);
+        return;
+    }
     order_done(&p->order);
     p->order = *o;
     order_init(o);
@@ -124,6 +130,8 @@ void worker_take_order(struct worker_process *p, struct order *o)
     }
     buf_init(&messages, MOST_FAILURE, NULL);
     bool good = p->stage != WORKER_FRESH || become_worker(p, &messages);
+    if (good && p->stage == WORKER_FRESH)
+        p->stage = WORKER_DROPPED;
     if (good && messages.len > 0)
         fprintf(stderr, "%.*s", (int)messages.len, messages.data);
     int failed = good ? builder_start(&p->builder, p->order.bundle) : 0;
@@ -178,7 +186,7 @@ static int swap(struct worker_process *p, struct generation *g)
         return -failure.error;
     }
     w->log = p->error_logs.main;
-    if (p->stage == WORKER_FRESH)
+    if (p->stage == WORKER_DROPPED)
         sandbox_say(&p->sandbox, w->log);
     w->most_connections = most_connections(p->manifest->head.connections);
     int failed = begin_generation(p, g);
@@ -196,8 +204,13 @@ static void on_built(struct builder *b, struct generation *g, struct buf *messag
 {
     struct worker_process *p = CONTAINER(b, struct worker_process, builder);
 
-    if (p->stage == WORKER_ENDS) { /* asked to end meanwhile */
+    if (p->stage == WORKER_ENDS || p->waiting.bundle >= 0) { /* nobody wants it any more */
+        struct order next = p->waiting;
+
         generation_unref(&g);
+        order_init(&p->waiting);
+        if (next.bundle >= 0)
+            worker_take_order(p, &next);
         return;
     }
     if (g == NULL) {
@@ -232,7 +245,7 @@ void worker_take_logs(struct worker_process *p, struct order_list *logs)
     order_list_done(&p->order.logs);
     p->order.logs = *logs;
     *logs = (struct order_list){ .count = 0 };
-    if (p->stage == WORKER_FRESH)
+    if (p->stage < WORKER_SERVES)
         return;
     error_logs_reopen(&p->error_logs);
     sinks_reopen(&p->worker);
@@ -342,6 +355,7 @@ int worker_open(struct worker_process *p,
 
     tls_process_init();
     order_init(&p->order);
+    order_init(&p->waiting);
     p->on_answer = on_answer;
     p->arg = arg;
     p->opener.open = give_log;
@@ -391,6 +405,7 @@ void worker_close(struct worker_process *p)
     free(w->own.at);
     loop_done(&p->loop);
     order_done(&p->order);
+    order_done(&p->waiting);
     manifest_free(&p->manifest);
     error_logs_close(&p->error_logs);
 }

@@ -23,12 +23,18 @@ struct worker_process {
     struct error_logs error_logs;
     struct builder builder;
     struct order order;        /* the last one; without what was taken out of it */
+    struct order waiting;      /* came while that one was being built; bundle -1: none */
     struct manifest *manifest; /* of it; owned */
     struct sandbox_report sandbox;
     struct log_opener opener; /* gives the logs of the order */
     struct timer ready_check, end_check;
     uint64_t since, give_up; /* ms: when the generation was swapped in, or the end began */
-    enum worker_stage { WORKER_FRESH, WORKER_SERVES, WORKER_ENDS } stage;
+    enum worker_stage {
+        WORKER_FRESH,   /* with the rights that we were started with */
+        WORKER_DROPPED, /* without them, and nothing to serve yet */
+        WORKER_SERVES,
+        WORKER_ENDS
+    } stage;
     /* The answer to an order: `failure` is empty, or says why nothing has changed. */
     void (*on_answer)(struct worker_process *p, struct span failure);
     void *arg; /* of whoever gives the orders */
@@ -37,7 +43,8 @@ struct worker_process {
 /* 0 or -errno. */
 int worker_open(struct worker_process *p,
                 void (*on_answer)(struct worker_process *p, struct span failure), void *arg);
-/* Takes the order over. One at a time: the next one after the answer. */
+/* Takes the order over. While one is being built the newest other waits; one that was overtaken
+ * gets no answer. */
 void worker_take_order(struct worker_process *p, struct order *o);
 /* Takes over logs that were opened anew. */
 void worker_take_logs(struct worker_process *p, struct order_list *logs);

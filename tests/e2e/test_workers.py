@@ -186,6 +186,17 @@ def test_a_second_instance_says_what_is_wrong(start, room):
     assert serves(proxy)
 
 
+def test_a_reload_while_a_successor_starts_reaches_it(start, room):
+    proxy = start(simple(room, "worker_processes 2;"))
+    for n in range(5):
+        os.kill(proxy.worker, signal.SIGKILL)
+        proxy.reload(simple(room, "worker_processes 2;").replace('"x"', f'"{n}"'))
+        for _ in range(20):
+            with proxy.connect() as c:
+                assert c.get("/").body == b"%d" % n
+    proxy.stop(clean=False)
+
+
 @pytest.mark.skipif(not ROOTED, reason="needs root")
 @row("PROC-26-the-workers-of-root-are-somebody-else")
 def test_the_workers_of_root_are_somebody_else(start, room, row):
