@@ -3,12 +3,23 @@
  * Accept (forward-semantics 9), and everything that a peer chose is escaped. */
 #include "exchange/page.h"
 
+#include "base/buf.h"
+#include "base/errlog.h"
 #include "base/json.h"
 #include "base/link.h"
+#include "conf/settings.h"
 #include "exchange/carried.h"
+#include "exchange/client.h"
 #include "exchange/core.h"
 #include "exchange/error_page.h"
+#include "exchange/exchange.h"
+#include "exchange/listener.h"
+#include "exchange/log.h"
+#include "exchange/source.h"
+#include "net/conn.h"
+#include "net/io.h"
 #include "proto/escape.h"
+#include "proto/fields.h"
 
 const char exchange_explanation_key;
 

@@ -2,11 +2,15 @@
  * arena. */
 #include "exchange/request_variables.h"
 
+#include "base/buf.h"
 #include "base/random.h"
-#include "exchange/core.h"
+#include "conf/settings.h"
 #include "exchange/exchange.h"
+#include "exchange/generation.h"
 #include "exchange/template.h"
+#include "exchange/turn.h"
 #include "proto/base64.h"
+#include "proto/fields.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -2,10 +2,19 @@
  * generation arena. */
 #include "exchange/template.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "exchange/declared.h"
 #include "exchange/draft.h"
 #include "exchange/exchange.h"
 #include "exchange/expression.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "exchange/variable.h"
+#include "exchange/worker.h"
+#include "proto/fields.h"
 #include "proto/uri.h"
 
 enum { LONGEST_VALUE = 64 * 1024 };

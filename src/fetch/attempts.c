@@ -2,7 +2,12 @@
  * led to another source. */
 #include "fetch/attempts.h"
 
+#include "base/buf.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
 #include "exchange/template.h"
+#include "exchange/turn.h"
+#include "proto/fields.h"
 
 #include <inttypes.h>
 

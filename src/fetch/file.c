@@ -6,12 +6,28 @@
  */
 #include "fetch/file.h"
 
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/errlog.h"
 #include "base/link.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "conf/types.h"
 #include "exchange/carried.h"
 #include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
+#include "exchange/source.h"
+#include "exchange/template.h"
 #include "exchange/trace.h"
+#include "exchange/variable.h"
+#include "exchange/worker.h"
 #include "fetch/open_files.h"
+#include "net/block.h"
+#include "net/io.h"
 #include "proto/uri.h"
 
 #include <errno.h>

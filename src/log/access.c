@@ -2,13 +2,21 @@
  * bytes never end a line or leave their quotes. */
 #include "log/access.h"
 
-#include "base/log_file.h"
+#include "base/buf.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
 #include "exchange/draft.h"
 #include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
 #include "exchange/template.h"
+#include "exchange/worker.h"
 #include "log/escape.h"
+#include "log/failure.h"
 #include "log/sink.h"
+#include "log/syslog.h"
 
 #include <errno.h>
 #include <sys/stat.h>

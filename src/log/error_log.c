@@ -6,9 +6,18 @@
  * Lines lie in the generation arena; a file lives as long as a line names it. */
 #include "log/error_log.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
-#include "exchange/worker.h"
+#include "base/errlog_file.h"
+#include "base/link.h"
+#include "base/log_file.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "log/failure.h"
 #include "log/syslog.h"
+#include "net/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>

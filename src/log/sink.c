@@ -6,9 +6,14 @@
  * Owns the descriptors. */
 #include "log/sink.h"
 
+#include "base/buf.h"
+#include "base/errlog.h"
 #include "base/link.h"
 #include "base/log_file.h"
+#include "exchange/worker.h"
 #include "log/gzip_member.h"
+#include "log/syslog.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <stdlib.h>

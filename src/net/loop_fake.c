@@ -5,7 +5,15 @@
  * Owns all of the fake's world: far ends, listeners, rules. */
 #include "net/loop_fake.h"
 
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/link.h"
+#include "net/block.h"
 #include "net/fake.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "net/loop_backend.h"
+#include "net/sock.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * hears of its end by an eventfd. */
 #include "run/builder.h"
 
-#include "exchange/generation.h"
+#include "base/link.h"
 #include "run/generation_build.h"
 
 #include <errno.h>

@@ -2,7 +2,10 @@
  * of it is noted; the settings that are built on the way are only a check, and thrown away. */
 #include "run/bundle.h"
 
+#include "base/buf.h"
 #include "base/os.h"
+#include "conf/build.h"
+#include "exchange/generation.h"
 #include "log/error_log.h"
 #include "run/generation_build.h"
 #include "run/manifest.h"

@@ -1,8 +1,10 @@
 /* Manifests: head, then arrays. What is written is what is read: both ends are the same program. */
 #include "run/manifest.h"
 
+#include "base/buf.h"
+#include "conf/settings.h"
 #include "exchange/core.h"
-#include "exchange/generation.h"
+#include "exchange/listener.h"
 #include "exchange/zone_line.h"
 #include "log/access.h"
 #include "log/error_log.h"

@@ -6,13 +6,16 @@
  */
 #include "run/reader.h"
 
+#include "base/buf.h"
 #include "base/os.h"
+#include "base/span.h"
+#include "run/bundle.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -7,9 +7,16 @@
  * lost. Owns everything it names; sockets are counted, since two supplies may hold them. */
 #include "run/supply.h"
 
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/link.h"
 #include "base/log_file.h"
 #include "base/random.h"
+#include "base/span.h"
+#include "base/zone.h"
 #include "log/error_log.h"
+#include "log/failure.h"
 #include "net/listen.h"
 #include "run/bundle.h"
 #include "run/complaint.h"

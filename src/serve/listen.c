@@ -2,9 +2,17 @@
  * joined into one listener for each address (nginx-semantics 3.1). */
 #include "serve/listen.h"
 
-#include "base/link.h"
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
-#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
+#include "exchange/module.h"
 #include "proto/byte_class.h"
 #include "proto/uri.h"
 

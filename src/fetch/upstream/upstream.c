@@ -2,7 +2,19 @@
  * the generation is built: until then, and if they do not resolve, requests get 502. */
 #include "fetch/upstream/upstream.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "conf/types.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "exchange/worker.h"
+#include "net/dns.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "net/loop.h"
 #include "proto/uri.h"
 
 #include <stdlib.h>
