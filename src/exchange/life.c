@@ -1,4 +1,15 @@
-/* How an exchange comes into being, keeps notes, changes its source, and says what it decided. */
+/* How an exchange comes into being, keeps notes, changes its source, and says what it decided.
+ *
+ *     exchange_new    from the worker's pool, else from the heap
+ *     ... exchange_run and its phases (exchange.c) ...
+ *     exchange_end    back into the pool, chained by `source`; the arena keeps its first chunk
+ *
+ * Ways back into the phases, and what is left of the answer so far:
+ *
+ *     exchange_search          the location anew     there was none yet; an error's status stays
+ *     exchange_restart, _at    the server's rewrites, then the location     dropped
+ *     exchange_restart_named   in the location @name                        dropped
+ */
 #include "base/budget.h"
 #include "base/buf.h"
 #include "base/charged.h"
@@ -234,6 +245,7 @@ enum io exchange_sleep(struct exchange *x, uint64_t ms)
     return why == WAKE_CANCEL ? IO_CANCELLED : IO_OK;
 }
 
+/* The first DECISIONS_FIRST stay; of all others the latest: a ring. */
 void decided(struct exchange *x, enum decided what, enum verdict verdict, struct place place,
              const char *detail)
 {

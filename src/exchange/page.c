@@ -1,6 +1,11 @@
 /* Answers that we make ourselves: errors, redirects, `return`, denials. The source behind them
  * gives one piece of memory. Bodies are NGINX's for the reverse face; the forward face answers by
- * Accept (forward-semantics 9), and everything that a peer chose is escaped. */
+ * Accept (forward-semantics 9), and everything that a peer chose is escaped.
+ *
+ *     exchange_fail -> exchange_refuse --+--> error_page_answers (error_page.c)
+ *                      exchange_redirect-+--> or page_error, page_redirect: a page of ours
+ *     exchange_answer ----------------------> set_page: the text that was given
+ */
 #include "exchange/page.h"
 
 #include "base/buf.h"

@@ -1,5 +1,10 @@
 /* `$upstream_*`: a value for each attempt, joined by commas; by a colon where an internal redirect
- * led to another source. */
+ * led to another source.
+ *
+ *     attempt_begin -> the origin fills in status, times, bytes -> the getters read them
+ *
+ * They are a note of the exchange, in its arena. Beyond MOST_ATTEMPTS the last one is
+ * overwritten. */
 #include "fetch/attempts.h"
 
 #include "base/buf.h"
@@ -58,6 +63,7 @@ struct attempt *attempt_begin(struct exchange *x, const char *peer)
     return a;
 }
 
+/* `a, b : c`: what NGINX prints. */
 static bool join(struct exchange *x, void (*print)(const struct attempt *, struct buf *),
                  struct span *ret)
 {
@@ -76,6 +82,7 @@ static bool join(struct exchange *x, void (*print)(const struct attempt *, struc
     return true;
 }
 
+/* Seconds; `-`: it did not come so far. */
 static void print_time(uint64_t ms, struct buf *out)
 {
     if (ms == NOT_REACHED)

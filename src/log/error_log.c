@@ -179,6 +179,7 @@ static int open_syslog(struct error_file *f, const struct syslog *to)
     return fd < 0 ? fd : 0;
 }
 
+/* By the path as it is written: one descriptor for all lines that name it. */
 static int file_get(struct error_logs *logs, const struct error_line *line,
                     struct errlog_file **ret)
 {
@@ -290,6 +291,7 @@ void error_logs_each(const struct generation *g, void (*fn)(void *arg, struct pl
     }
 }
 
+/* They are one block of memory, chained in its order. */
 static void free_main(struct errlog **main)
 {
     struct errlog *m = *main;

@@ -1,6 +1,12 @@
 /* The loop's backend on epoll: one registration for the life of a descriptor, edge-triggered.
  *
- * Owns the epoll descriptor and the batch of events. */
+ *     EPOLLIN                 readable
+ *     EPOLLOUT                writable
+ *     EPOLLRDHUP              readable, and the peer sends no more
+ *     EPOLLHUP, EPOLLERR      readable and writable: the next step meets the end or the error
+ *
+ * An event is only news: whether there is something is found out by the step that follows (sock.c
+ * keeps the flags). Owns the epoll descriptor and the batch of events. */
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/link.h"
