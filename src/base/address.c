@@ -1,4 +1,9 @@
-/* IP addresses as values: read, compared, shown. Opens no socket. */
+/* IP addresses as values: read, compared, shown. Opens no socket.
+ *
+ *     192.0.2.1   192.0.2.1:80   2001:db8::1   [2001:db8::1]   [2001:db8::1]:80
+ *
+ * Where a port may follow, IPv6 stands in brackets. Of `ip` IPv4 uses the first four bytes, the
+ * rest is zero: so comparing takes all sixteen. */
 #include "base/address.h"
 
 #include "base/buf.h"
@@ -17,6 +22,7 @@ bool port_parse(struct span text, uint16_t *ret)
     return true;
 }
 
+/* Notations that inet_aton would take (127.1, 0x7f000001) are none. */
 bool address_parse_ip(struct span text, struct address *ret)
 {
     struct address found = { .family = AF_INET };
@@ -123,6 +129,7 @@ struct address address_unmap(const struct address *a)
     return plain;
 }
 
+/* IPv4 without inet_ntop: it stands in each line of an access log. */
 void address_print_ip(const struct address *a, struct buf *out)
 {
     char text[INET6_ADDRSTRLEN];

@@ -14,6 +14,7 @@
 
 enum { FIRST_ROOM = 64 };
 
+/* Open addressing: the slot of the name, or the free one where it would go. */
 static uint16_t *slot_of(const struct files *f, struct span name)
 {
     uint32_t i = name_hash(name) & f->mask;

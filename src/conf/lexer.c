@@ -37,6 +37,7 @@ struct place lexer_place(const struct lexer *l)
     return place_at(l, l->at);
 }
 
+/* A byte order mark at the start is passed over. */
 void lexer_init(struct lexer *l, struct span text, uint16_t file, uint32_t first_line)
 {
     if (text.at == NULL)
@@ -76,6 +77,7 @@ static enum lexed bad_byte(struct lexer *l, const char *at)
     return LEXED_BAD;
 }
 
+/* A backslash before any other byte stays: it may be an expression's (nginx-semantics 1.1). */
 static struct span resolve_escapes(struct arena *arena, struct span raw)
 {
     char *text = arena_alloc(arena, raw.len);
@@ -146,6 +148,7 @@ static bool word_without_end(struct lexer *l, const char *start, const char *lim
     return false;
 }
 
+/* `{` ends a word, but not behind `$`: `${name}`. */
 static bool bare_word(struct lexer *l)
 {
     const char *start = l->at, *limit = limit_of(l, start), *at = start;
@@ -198,6 +201,7 @@ static bool quote_without_end(struct lexer *l, const char *at, const struct open
     return false;
 }
 
+/* The bracket is that of `if ($a = "b")`. */
 static bool may_follow_quote(const char *at)
 {
     return class_of(*at) & END || *at == ')';
@@ -304,6 +308,7 @@ enum lexed lexer_next(struct lexer *l)
     }
 }
 
+/* After a fault: on to where a line may begin again, so that further faults are found, too. */
 char lexer_resync(struct lexer *l)
 {
     for (; l->at < l->end; l->at++) {

@@ -27,6 +27,7 @@ static bool invalid(struct conf_call *call, unsigned word, const char *expected)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
+/* False: it would be more than `max`; nothing wraps. */
 static bool add_digit(uint64_t *value, char digit, uint64_t max)
 {
     uint64_t more = (uint64_t)(digit - '0');
@@ -123,6 +124,7 @@ static bool read_part(struct span *text, unsigned *next, bool with_ms, uint64_t 
     return true;
 }
 
+/* `1h 30m`: spaces may stand between the parts. */
 static bool read_duration(struct span text, unsigned first, bool with_ms, uint64_t *ret_ms)
 {
     uint64_t total = 0;
@@ -342,6 +344,7 @@ static void print_number(const void *field, struct buf *out)
     buf_add_decimal(out, *(const uint64_t *)field);
 }
 
+/* In the largest unit that loses nothing. */
 static void print_size(const void *field, struct buf *out)
 {
     uint64_t value = *(const uint64_t *)field;

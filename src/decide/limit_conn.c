@@ -71,6 +71,7 @@ static uint64_t sum_of(const uint16_t *counts, uint32_t slots)
     return sum;
 }
 
+/* Under the lock of the shard: counting and taking are one step. */
 static enum table_verdict take_place(void *arg, char *value, bool found)
 {
     struct counting *c = arg;

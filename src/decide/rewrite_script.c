@@ -1,4 +1,9 @@
-/* The steps of a block, and what they share. Owns nothing: steps lie in the generation arena. */
+/* The steps of a block, and what they share. Owns nothing: steps lie in the generation arena.
+ *
+ *     rewrite, set, if, break, return  -> a struct step each, in the order of the lines
+ *     script_run:  step by step, until one says that the block is over (FLOW_ON goes on)
+ *
+ * `if` runs the steps of its own block by the same function, with that block's settings. */
 #include "decide/rewrite_script.h"
 
 #include "base/buf.h"
@@ -35,6 +40,8 @@ static int compare_order(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
+/* Blocks are set after the lines around them were: their steps come last, and are put in their
+ * place. */
 void script_sort(struct conf_list *steps)
 {
     if (steps->len > 0)
@@ -60,6 +67,8 @@ enum flow script_end(struct run *run, enum verdict verdict)
     return FLOW_END;
 }
 
+/* $1 and the others are those of the last expression that matched; one that did not match leaves
+ * none. */
 enum pattern_verdict script_match(struct run *run, const struct expression *e, struct span subject)
 {
     enum pattern_verdict verdict = expression_match(run->x, e, subject);
@@ -81,6 +90,7 @@ void script_text(struct run *run, const struct template *t, bool quotes, struct 
         template_add(run->x, t, out);
 }
 
+/* Ends the buffer in both cases. */
 bool script_keep(struct run *run, struct buf *made, struct span *ret)
 {
     bool good = buf_ok(made);

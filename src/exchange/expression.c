@@ -39,6 +39,7 @@ static bool get_group(struct exchange *x, struct span arg, struct span *ret)
 
 const struct variable expression_group = { .name = "1", .get = get_group };
 
+/* (?<name>...) is a variable of the configuration: declared here, set by each match. */
 static bool declare_names(struct conf_call *call, unsigned word, struct expression *e)
 {
     unsigned count = pattern_name_count(e->pattern);

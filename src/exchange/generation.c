@@ -1,5 +1,12 @@
 /* The tree of settings as a counted object, and the tables by which an exchange finds its way in
- * it. */
+ * it.
+ *
+ *     modules -> hooks of each phase, in the order of the modules
+ *             -> filters, by slot, whatever the order of the modules
+ *             -> loggers
+ *
+ * The last reference stops the modules in reverse order, then lets go of zones, expressions and the
+ * bundle. */
 #include "exchange/generation.h"
 
 #include "base/zone.h"
@@ -96,6 +103,7 @@ void generation_unref(struct generation **ref)
     free(g);
 }
 
+/* The block's own `error_log`, else that of the process. */
 const struct errlog *block_log(const struct worker *w, const struct generation *g,
                                const struct conf_block *block)
 {

@@ -2,7 +2,8 @@
  *
  *     resolve -> judge -> dial -> answer 200 -> tunnel, and the fiber ends
  *
- * The dial comes before the answer, so that denial and failure are real statuses. */
+ * The dial comes before the answer, so that denial and failure are real statuses. Until the tunnel
+ * has taken it, the connection is the source's, and is reset when that closes. */
 #include "fetch/connect.h"
 
 #include "base/buf.h"

@@ -1,5 +1,10 @@
 /* The body of an origin's answer: used where it was received; chunk framing is taken out in place;
- * a long body of known length is spliced, if nobody on its way looks into it. */
+ * a long body of known length is spliced, if nobody on its way looks into it.
+ *
+ *     BODY_LENGTH   read_length    a pipe, or memory; `left` counts down
+ *     BODY_CHUNKED  read_chunked   until the last chunk and its trailers
+ *     BODY_CLOSE    read_to_close  until the connection ends
+ */
 #include "base/errlog.h"
 #include "base/link.h"
 #include "base/os.h"
@@ -78,6 +83,7 @@ static bool may_splice(struct origin *o)
     return o->source.pipes;
 }
 
+/* IO_AGAIN: this kernel or this socket cannot splice; the bytes go through memory from now on. */
 static enum io read_pipe(struct origin *o, struct part *ret)
 {
     struct conn *conn = &o->conn->conn;
@@ -182,6 +188,8 @@ static enum io read_chunked(struct origin *o, struct part *ret)
     }
 }
 
+/* Without length or chunks the end of the connection is the end of the body (RFC 9112 6.3, 8);
+ * without TLS a cut cannot be told from it. */
 static enum io read_to_close(struct origin *o, struct part *ret)
 {
     enum io io = fill(o);
@@ -223,6 +231,7 @@ void origin_drop_pipe(struct source *s)
         os_pipe_close(origin_of(s)->pipe);
 }
 
+/* A read would not wait for the peer. */
 bool origin_ready(const struct source *s)
 {
     const struct origin *o = origin_of(s);

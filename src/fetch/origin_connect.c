@@ -1,6 +1,13 @@
 /* A connection for the next attempt: an idle one if there is any, else a new one. Peers of a group
  * come from its balancer; on the forward face the client named the host, its addresses are resolved
- * and judged, and the connection goes to exactly an address that was allowed. */
+ * and judged, and the connection goes to exactly an address that was allowed.
+ *
+ *     group:   pick -> idle connection of that peer? -> else dial it -> failed: the next peer
+ *     direct:  resolve -> judge each address -> idle connection to one of them? -> else dial them
+ *
+ * An idle connection may turn out to be stale when it is written to; then the caller comes again,
+ * and a new one is dialled. On the forward face the identity of a connection is its host name: that
+ * two names share an address does not make them one origin. */
 #include "base/buf.h"
 #include "base/errlog.h"
 #include "base/hash.h"
@@ -55,6 +62,7 @@ static void say_why(struct exchange *x, int error)
 }
 
 /* Dials; the attempt has begun. */
+/* The record is made first: a connection that no memory is left for is not dialled. */
 static enum io dial_to(struct origin *o, const struct dial *d, uint64_t identity)
 {
     struct exchange *x = o->source.x;

@@ -1,5 +1,12 @@
 /* An origin's answer: its head, read as strictly as a client's, and what of it goes on
- * (nginx-semantics 7.3). */
+ * (nginx-semantics 7.3).
+ *
+ *     bytes -> h1_response_parse -+- 100, 102, 103 ...  swallowed (103 goes on), then the next head
+ *                                 +- 101                a tunnel, if it was asked for
+ *                                 +- 200 and above      fields that go on, framing, body
+ *
+ * Up to here no answer has gone to the client: after a fault another peer may be asked, or a page
+ * is sent. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cursor.h"
@@ -93,6 +100,7 @@ static enum io bad_head(struct origin *o, enum h1_fault fault)
 
 /* --- fields --------------------------------------------------------------------------------- */
 
+/* Content-Length goes with them: it is made anew from the length. */
 static bool is_hop_by_hop(enum field_id id)
 {
     switch ((int)id) {
@@ -149,6 +157,7 @@ static bool is_hidden(const struct origin *o, const struct field *f)
     return o->conf->hide_headers.len > 0 && list_has(&o->conf->hide_headers, f->name);
 }
 
+/* RFC 9110 7.6.1: what Connection names is for the next hop alone. */
 static bool is_nominated(const struct fields *all, struct span name)
 {
     for (unsigned i = 0; i < all->count; i++) {
@@ -214,6 +223,8 @@ static enum io interim(struct origin *o, struct h1_response *head, struct fields
     return x->client->ops->send_interim(x->client, 103, f);
 }
 
+/* HEAD, 204 and 304 have no body whatever the head says; the length of what GET would have sent is
+ * passed on all the same (RFC 9110 8.6). */
 static void take_framing(struct origin *o, const struct h1_response *head)
 {
     struct exchange *x = o->source.x;

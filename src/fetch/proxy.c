@@ -1,5 +1,11 @@
 /* `proxy_pass` and its kin: the settings of requests that go on, and the hook that sets the origin
- * as source. */
+ * as source.
+ *
+ *     forward face, not CONNECT   -> origin: x->goal, pool of the block
+ *     proxy_pass, of a name       -> origin: peers of the upstream group
+ *     proxy_pass with variables   -> the target is made for each request (proxy_pass.c)
+ *     none of them                -> the next hook: files
+ */
 #include "fetch/proxy.h"
 
 #include "base/buf.h"
@@ -29,6 +35,7 @@ enum { DIRECT_IDLE = 128, FORWARD_CONNECT_MS = 10000 };
 
 /* --- rows with a form of their own ---------------------------------------------------------- */
 
+/* An empty value is legal for any field: it takes the field out of the request. */
 static bool set_header(struct conf_call *call, void *field)
 {
     struct proxy_header header = { .name = conf_word(call, 1) };
@@ -114,6 +121,7 @@ static bool set_connect(struct conf_call *call, void *field)
     return conf_time.set(call, &own->ms);
 }
 
+/* Where the configuration says nothing, the forward face waits for FORWARD_CONNECT_MS. */
 uint64_t proxy_connect_ms(const struct proxy_settings *own, bool forward)
 {
     return forward && !own->connect_timeout.given ? FORWARD_CONNECT_MS : own->connect_timeout.ms;
@@ -201,6 +209,7 @@ static const struct directive directives[] = {
 
 /* --- after all is read ---------------------------------------------------------------------- */
 
+/* A head or a piece of the body: whichever needs more at once. */
 static uint64_t largest_buffer(const struct proxy_settings *own)
 {
     return own->buffer_size > own->buffers.size ? own->buffer_size : own->buffers.size;

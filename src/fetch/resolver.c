@@ -1,5 +1,10 @@
 /* Name servers: those of `resolver`, else those of the system's resolv.conf, which stands in the
- * bundle. */
+ * bundle.
+ *
+ *     generation        names in proxy_pass and upstream: what holds for the servers
+ *     reverse block     with a line of its own: names that its requests make
+ *     forward block     each its own: what one has heard, another does not believe
+ */
 #include "fetch/resolver.h"
 
 #include "base/address.h"

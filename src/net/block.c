@@ -1,4 +1,10 @@
-/* The pool of receive buffers. Owns the idle ones; the others belong to their references. */
+/* The pool of receive buffers. Owns the idle ones; the others belong to their references.
+ *
+ *     block_get -> in use (refs) -> block_unref, the last -> idle -> block_get ...
+ *                                                             '-> block_pool_trim -> heap
+ *
+ * The budget is charged from the heap to the heap: an idle block still counts. What was used last
+ * is used first: it is still in the cache. */
 #include "net/block.h"
 
 #include "base/budget.h"
@@ -67,6 +73,7 @@ void block_pool_done(struct block_pool *p)
         drop_idle(p);
 }
 
+/* As many stay as half of those in use, and some: a load that comes in waves keeps its blocks. */
 void block_pool_trim(struct block_pool *p)
 {
     uint32_t keep = KEEP_IDLE + p->live / 2;

@@ -72,6 +72,7 @@ static struct fiber *pop_ready(struct fibers *fs)
     return f;
 }
 
+/* They come in the next turn: who yields lets the loop look for events first. */
 static void ready_the_yielded(struct fibers *fs)
 {
     if (fs->yielded == NULL)
@@ -105,6 +106,7 @@ static void resume(struct fibers *fs, struct fiber *f)
     fs->running = NULL;
 }
 
+/* Returns when somebody resumes the fiber. */
 static void suspend(struct fiber *f)
 {
     stack_leave(&f->shadow, &here.loop);
@@ -284,6 +286,7 @@ static enum wake wait_for_last(struct family *f)
     return why;
 }
 
+/* Shielded: whoever ends a family may be cancelled himself, and has to wait all the same. */
 void family_end(struct family *f)
 {
     for (struct fiber *child = f->first; child != NULL; child = child->sibling)
@@ -306,6 +309,7 @@ void family_join(struct family *f)
 
 /* --- birth and death ------------------------------------------------------------------------ */
 
+/* The record lies on the stack that still runs: it may be idle already, but not unmapped. */
 static void retire(struct fiber *f)
 {
     struct fibers *fs = f->owner;

@@ -123,6 +123,7 @@ static const struct conn *conn_of_nobody(const struct client *c)
     return r->question->way.secure ? &r->conn : NULL;
 }
 
+/* Only the reading of the head and the question for TLS are not nobody's. */
 static void make_client(struct rehearsal *r)
 {
     r->ops = nobody_ops;
@@ -311,6 +312,7 @@ static void rehearse(void *arg)
     loop_stop(&r->loop);
 }
 
+/* What modules of a real worker find in it, as far as a rehearsal comes; no sinks, no serve. */
 static bool start_worker(struct rehearsal *r, struct generation *g)
 {
     struct worker *w = &r->worker;

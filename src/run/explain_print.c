@@ -1,4 +1,8 @@
-/* A rehearsed exchange on paper: a table with a line for each decision, or one JSON document. */
+/* A rehearsed exchange on paper: a table with a line for each decision, or one JSON document.
+ *
+ *     WHAT  SUBJECT  HOW  FILE:LINE      columns are as wide as their widest cell, up to a limit
+ *
+ * Control bytes, which somebody may have chosen, are shown as \xHH; JSON escapes by itself. */
 #include "base/address.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -33,6 +37,7 @@ struct widths {
     size_t what, subject, how;
 };
 
+/* A cell beyond the limit widens no column: it sticks out. */
 static size_t wider(size_t most, size_t width, size_t limit)
 {
     return width > most && width <= limit ? width : most;

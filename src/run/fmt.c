@@ -1,5 +1,9 @@
 /* `bifrons fmt`: lays out configurations (conf/format.h). To standard output; --write in place,
- * by a new file that takes the old one's name; with --check it only says which are not laid out. */
+ * by a new file that takes the old one's name; with --check it only says which are not laid out.
+ *
+ *     read -> conf_format -> print | compare | new file, fsync, rename
+ *
+ * A file that is no configuration is left as it is; the exit code says so. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/os.h"

@@ -1,5 +1,7 @@
 /* `bifrons lint`: what a configuration has that is legal and most likely not meant: the warnings of
- * `-t`, without opening a log or a socket. Also `-T`, which looks at the same texts. */
+ * `-t`, without opening a log or a socket. Also `-T`, which looks at the same texts.
+ *
+ * The exit code: 0 clean, 1 warnings, 2 errors (of words, too). */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/json.h"

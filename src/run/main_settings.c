@@ -109,6 +109,7 @@ static bool set_load_module(struct conf_call *call, void *field)
 }
 
 /* use METHOD: one that NGINX can have been built with here */
+/* Only what could be meant here: `kqueue` is a configuration of another system. */
 static bool set_use(struct conf_call *call, void *field)
 {
     static const char *const methods[] = { "epoll", "poll", "select" };

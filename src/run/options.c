@@ -1,5 +1,8 @@
 /* The command line: NGINX's flags with NGINX's words (nginx-semantics 2), each value joined or
- * separate, and quick commands that need no file. */
+ * separate, and quick commands that need no file.
+ *
+ *     -tq   -c FILE   -cFILE   -qtcFILE       letters may share a word; a value takes its rest
+ */
 #include "run/options.h"
 
 #include "base/arena.h"

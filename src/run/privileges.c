@@ -1,4 +1,11 @@
-/* From root to an ordinary user, after everything that needs root is done. */
+/* From root to an ordinary user, after everything that needs root is done.
+ *
+ *     reader, as root:    folders below the prefix are made; temporary ones are given away
+ *     worker, as root:    descriptors, CPUs, priority, bounding set of capabilities
+ *     privileges_drop:    groups, group, user; for good
+ *
+ * Names of users are looked up where they are needed: by settings for folders, by the manifest in a
+ * worker, which has no settings yet. */
 #include "run/privileges.h"
 
 #include "base/buf.h"
@@ -112,6 +119,7 @@ static int give_folder(const char *path, const struct owner *owner)
     return failed;
 }
 
+/* Beyond the prefix only the last part of the path is made. What was there stays as it is. */
 static bool make_own(const struct generation *g, const struct placed_path *folder,
                      struct span prefix, const struct owner *owner, struct buf *messages)
 {
@@ -169,6 +177,7 @@ static bool find_ids(const struct manifest *m, struct owner *ret, struct buf *me
     return true;
 }
 
+/* Groups before the user, who could not change them any more. The way back is tried, too. */
 static bool become(const struct manifest *m, struct buf *messages)
 {
     const char *user = m->head.rights.user, *failed = NULL;
@@ -187,6 +196,7 @@ static bool become(const struct manifest *m, struct buf *messages)
                        errno, strerrordesc_np(errno));
 }
 
+/* No core dump (it would hold keys), and no program that is run could get rights back. */
 bool privileges_drop(const struct manifest *m, struct buf *messages)
 {
     struct rlimit no_core = { 0, 0 };
@@ -204,6 +214,7 @@ bool privileges_drop(const struct manifest *m, struct buf *messages)
     return become(m, messages);
 }
 
+/* As many as are asked for; where nothing is, as many as may be. */
 uint64_t privileges_raise_descriptors(const struct manifest_rights *rights, struct buf *messages)
 {
     struct rlimit limit;

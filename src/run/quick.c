@@ -1,5 +1,10 @@
 /* Quick commands: a few words stand for a whole configuration, which is then built like any other.
- * `--print` shows it. */
+ * `--print` shows it.
+ *
+ *     words -> struct words -> checked -> text of a configuration -> options.text
+ *
+ * A value is free of every byte that means something in the language (is_plain), or quoted
+ * (add_path), or was read as what it is: a network. */
 #include "run/quick.h"
 
 #include "base/address.h"

@@ -4,6 +4,11 @@
  *                                        |
  *                                        +-> taken by a tunnel
  *
+ * A parked connection has no fiber and no buffer, only its record. A listening socket is known by
+ * its id, which is the same in every order; a reload gives it another number of a listener. One
+ * that is gone from the configuration is closed; its connections have no listener any more
+ * (NO_LISTENER), and its record lives until the last of them is gone.
+ *
  * Owns the worker's listening sockets and the records of its connections. */
 #include "base/address.h"
 #include "base/charged.h"
@@ -126,6 +131,7 @@ void connection_park(struct connection *c, uint64_t timeout_ms)
     sock_park(&c->conn.sock, on_wake, loop_now(c->conn.sock.loop) + timeout_ms);
 }
 
+/* Asked before anything is read: a denied client costs a reset, no fiber and no handshake. */
 bool serve_may_come(const struct generation *g, const struct listener *l,
                     const struct address *client)
 {
@@ -140,6 +146,7 @@ bool serve_may_come(const struct generation *g, const struct listener *l,
     return true;
 }
 
+/* worker_connections counts both sides, as NGINX does; it is said once a second. */
 static bool is_full(struct worker *w)
 {
     uint64_t now = loop_now(w->loop);
@@ -319,6 +326,7 @@ void serve_drain(struct worker *w, void (*on_idle)(struct worker *w))
         w->serve->on_idle = on_idle;
 }
 
+/* Fibers are woken with a cancellation, and close their connections themselves. */
 void serve_abort(struct worker *w)
 {
     starved_close(w);

@@ -1,5 +1,11 @@
 /* What an HTTP/1 client sends: heads and bodies (RFC 9112). Bytes are used where they were
- * received; only a head that comes in several pieces is copied together. */
+ * received; only a head that comes in several pieces is copied together.
+ *
+ *     in (a lease of what was received) --whole--------------> head: parsed in place
+ *                                       --piece, piece ...---> h->head: parsed anew with each
+ *     what is left in `in` behind the head: the body, or the next request
+ *
+ * A span of the body is good until the next read. */
 #include "base/buf.h"
 #include "base/cursor.h"
 #include "base/errlog.h"
@@ -27,6 +33,7 @@ static struct h1 *h1_of(struct client *c)
     return CONTAINER(c, struct h1, client);
 }
 
+/* Three bounds: of one line, of the whole head, of the number of fields. */
 struct h1_limits h1_limits_of(const struct core_settings *core)
 {
     uint64_t line = core->large_client_header_buffers.size;
@@ -88,6 +95,7 @@ static void limit_trailers(struct h1 *h, size_t head)
                            lines < limits.fields ? limits.fields - lines : 0);
 }
 
+/* The request line ends behind its version; `HTTP/1.x` is always as long. */
 static enum io take_head(struct h1 *h, const struct h1_request *head, size_t taken)
 {
     struct exchange *x = h->client.x;
@@ -245,6 +253,7 @@ static enum io length_piece(struct h1 *h, bool wait, struct span *ret)
     return IO_OK;
 }
 
+/* Written so that the sum cannot wrap. */
 static bool is_too_large(const struct h1 *h, uint64_t more)
 {
     const struct exchange *x = h->client.x;
@@ -343,6 +352,7 @@ enum io h1_read_body(struct client *c, struct part *ret)
     return IO_OK;
 }
 
+/* Never waits: only what has come already is dropped. */
 bool h1_discard(struct h1 *h, uint64_t most)
 {
     uint64_t dropped = 0;

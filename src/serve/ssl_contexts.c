@@ -1,7 +1,12 @@
 /* From `ssl_*` settings to OpenSSL's objects: one context for each distinct set, an identity for
  * each certificate, a store of sessions for each zone. While a configuration is checked they are
  * made once, to hear what OpenSSL says; a worker keeps them until its generation ends. Stores and
- * the keys of tickets pass on to the next generation. */
+ * the keys of tickets pass on to the next generation.
+ *
+ *     server A: ssl_* settings  --+--> context, with the store of its zone
+ *     server B: the same          |
+ *               certificate A, B -+--> an identity each; the handshake picks one by name
+ */
 #include "base/errlog.h"
 #include "base/span.h"
 #include "conf/call.h"

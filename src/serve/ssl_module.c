@@ -106,6 +106,7 @@ static bool set_words(struct conf_call *call, void *field)
     return true;
 }
 
+/* Parameters are no secret: as they stand in the file, not as DER. */
 static bool set_dh(struct conf_call *call, void *field)
 {
     struct ssl_file *file = field;

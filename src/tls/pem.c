@@ -1,4 +1,9 @@
-/* PEM to DER, once, while the bundle is made. Owns nothing. */
+/* PEM to DER, once, while the bundle is made. Owns nothing.
+ *
+ *     chain:  length (4 bytes, most significant first), certificate; the next one ...
+ *     key:    a letter for its form: E of EC, R of RSA, O any other (PKCS 8); then the key
+ *
+ * So no worker reads the PEM of a certificate or a key. */
 #include "tls/pem.h"
 
 #include "base/buf.h"
@@ -20,6 +25,7 @@ static bool refuse(const char *what, char *ret_reason)
     return false;
 }
 
+/* What OpenSSL has left in its queue of errors would be taken for ours. */
 static BIO *open_pem(struct span pem)
 {
     ERR_clear_error();
@@ -129,6 +135,7 @@ bool tls_key_of_pem(struct span pem, struct buf *ret_der, char ret_reason[256])
     return kept ? true : refuse("the key cannot be kept", ret_reason);
 }
 
+/* The leaf stands first. */
 bool tls_pair_fits(struct span chain_der, struct span key_der, char ret_reason[256])
 {
     struct cursor c = cursor_of(chain_der);

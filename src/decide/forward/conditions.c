@@ -2,6 +2,13 @@
  *
  *     [ not ] NAME VALUE ...      any one of the values suffices
  *
+ *     read     a value into the condition, when the configuration is read
+ *     test     yes, no, or later: the stage at which it can be told has not been reached
+ *     covers   whatever holds for one holds for the other: rules that can never decide are found
+ *
+ * Comparing is work for each pair of values, so long lists are not compared, and count as not
+ * covered: all that it costs is that a rule out of reach is not refused.
+ *
  * What forward-semantics 2.1 knows beyond these stands here without a reader, and is refused by
  * name. */
 #include "decide/forward/conditions.h"
@@ -224,6 +231,8 @@ static enum truth test_host(const struct condition *c, const struct facts *f)
     return TRUTH_NO;
 }
 
+/* Names by names, literal addresses by nets, unless the outer one takes any literal; lists only if
+ * the outer one names the same. */
 static bool hosts_cover(const struct condition *outer, const struct condition *inner)
 {
     const struct name_pattern *around = outer->values.names.items;
@@ -253,6 +262,7 @@ static bool read_category(struct conf_call *call, unsigned word, struct conditio
     return add_list(call, word, conf_word(call, word), c);
 }
 
+/* Yes wins over later: one list that has the host is enough, whatever its addresses would be. */
 static enum truth test_category(const struct condition *c, const struct facts *f)
 {
     enum truth truth = TRUTH_NO;
@@ -438,6 +448,7 @@ enum truth condition_test(const struct condition *c, const struct facts *f)
     return c->negated ? truth_not(truth) : truth;
 }
 
+/* `not A` covers `not B` where B covers A. */
 bool condition_covers(const struct condition *outer, const struct condition *inner)
 {
     if (outer->kind != inner->kind || outer->negated != inner->negated)
@@ -445,6 +456,7 @@ bool condition_covers(const struct condition *outer, const struct condition *inn
     return outer->negated ? inner->kind->covers(inner, outer) : outer->kind->covers(outer, inner);
 }
 
+/* A floor is opened in so many words: a negated condition opens none. */
 bool condition_opens_port(const struct condition *c, uint16_t port)
 {
     return c->kind->read == read_port && !c->negated && has_ports(c, port, port);

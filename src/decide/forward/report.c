@@ -83,6 +83,7 @@ struct span report_denial(struct exchange *x, const struct visit *v)
     return end(x, &out);
 }
 
+/* For decided(): lives as long as the generation. */
 const char *report_detail(const struct visit *v)
 {
     switch (v->cause) {
@@ -241,6 +242,7 @@ static bool get_stage(struct exchange *x, struct span arg, struct span *ret)
     return constant(v->stage == STAGE_ADDRESS ? "address" : "request", ret);
 }
 
+/* For logs: here the address that a name led to may stand. */
 static void add_reason(const struct visit *v, struct buf *out)
 {
     if (v->cause == CAUSE_RULE) {

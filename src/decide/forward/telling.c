@@ -1,4 +1,10 @@
-/* The forward face, rule by rule, for whoever asks why (`bifrons forward explain`). */
+/* The forward face, rule by rule, for whoever asks why (`bifrons forward explain`). Each does
+ * nothing for an exchange without a trace: an ordinary one pays for a test of a pointer.
+ *
+ *     target      what was asked for
+ *     rule ...    each that was read, and the first of its conditions that did not hold
+ *     address     each candidate: its kind, and what becomes of it
+ */
 #include "decide/forward/telling.h"
 
 #include "base/address.h"

@@ -61,6 +61,7 @@ static enum verdict fail_loop(struct exchange *x, struct visit *v)
     return exchange_fail(x);
 }
 
+/* Of a name all sets are found at once; an address needs none. */
 static void note_facts(struct exchange *x, struct visit *v, const struct ruleset *set)
 {
     uint64_t *sets = arena_zalloc(&x->arena, names_words(set->names) * sizeof(*sets));
@@ -149,6 +150,7 @@ static bool ports_pass(const struct visit *v, const struct forward_settings *own
            port_passes(v, own, rule, target_port(v, rule));
 }
 
+/* `to=`: where it really goes. What was asked for stays as it is, for logs and rules. */
 static void set_goal(struct visit *v, const struct rule *rule)
 {
     if (rule->to.host.len == 0)

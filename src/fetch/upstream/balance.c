@@ -1,5 +1,12 @@
 /* Smooth weighted round robin, and what failures do to it: NGINX's arithmetic to the letter, since
- * people have tuned weights by it (nginx-semantics 7.7). */
+ * people have tuned weights by it (nginx-semantics 7.7).
+ *
+ *     at each pick, of the peers that may be asked:
+ *         current += effective      effective then grows back by 1, up to the weight
+ *         the largest current wins, and pays for all:  current -= sum of the effective ones
+ *     at each failure:  effective -= weight / max_fails
+ *
+ * With weights 5, 1, 1 the order is a a b a c a a. All of it is a worker's own (peer_state). */
 #include "base/errlog.h"
 #include "exchange/log.h"
 #include "exchange/turn.h"
@@ -12,6 +19,7 @@ void pick_begin(struct pick *p, struct upstream *u, struct exchange *x)
     *p = (struct pick){ .upstream = u, .x = x };
 }
 
+/* Beyond MOST_TRACKED there is no bit: such a peer is never picked. */
 static bool was_tried(const struct pick *p, uint32_t i)
 {
     return i >= MOST_TRACKED || (p->tried[i / 64] >> (i % 64) & 1);
@@ -22,6 +30,8 @@ static bool is_single(const struct upstream *u)
     return u->peer_count == 1;
 }
 
+/* A peer that stands alone is asked whatever it did before. Of others, after max_fails failures,
+ * one request is let through when more than fail_timeout has passed, in whole seconds. */
 static bool is_usable(const struct upstream *u, const struct peer *peer, uint64_t now)
 {
     const struct upstream_server *s = peer->server;
@@ -119,6 +129,7 @@ void pick_note(struct pick *p, struct peer *peer, enum peer_outcome outcome)
     }
 }
 
+/* Backups count, too. */
 unsigned pick_tries(const struct upstream *u)
 {
     unsigned tries = 0;

@@ -1,5 +1,12 @@
 /* Idle connections to upstreams, least recently used last, and what balancers remember. Owns
- * both. */
+ * both.
+ *
+ *     upstream_conn_new -> dial -> in use -> pool_give -> idle (parked) -> pool_take -> in use ...
+ *                          |        |                      |
+ *                          |        +----------------------+--> upstream_conn_close -> freed
+ *                          +--> upstream_conn_free, if it fails
+ *
+ * upstream_connections counts them from new to gone; pooled_connections those that are idle. */
 #include "fetch/upstream/pool.h"
 
 #include "base/charged.h"
@@ -60,6 +67,7 @@ static void close_idle(struct pool *p, uint64_t keep)
     }
 }
 
+/* The pool itself stays, for a generation that names it again: with what is known of its peers. */
 void pool_unuse(struct pool *p)
 {
     if (--p->users == 0)
@@ -155,6 +163,7 @@ struct upstream_conn *pool_take(struct pool *p, const struct address *a, uint64_
     return NULL;
 }
 
+/* conn_ready: a byte that nobody asked for, or a FIN; either way it is not used again. */
 void pool_give(struct upstream_conn *c)
 {
     struct pool *p = c->pool;
