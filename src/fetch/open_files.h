@@ -36,6 +36,8 @@ struct open_file *open_file_find(struct exchange *x, const void *root, struct sp
  * returned: it is not worth keeping. */
 struct open_file *open_file_keep(struct exchange *x, const void *root, struct span path, int fd,
                                  int error, const struct file_facts *facts);
+/* How many all caches together may hold in a worker. */
+uint64_t open_files_most(const struct generation *g);
 void open_file_put(struct open_file *f);
 
 #endif

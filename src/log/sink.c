@@ -8,6 +8,7 @@
 
 #include "base/link.h"
 #include "base/log_file.h"
+#include "exchange/generation.h"
 #include "log/gzip_member.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 
 enum {
     MOST_WAITING = 1024 * 1024,
-    MOST_OF_ALL = 64 * 1024 * 1024,
     FLUSH_AT = 64 * 1024,
     RETRY_MS = 100,
     MOST_PASSING = 64,
@@ -204,7 +204,29 @@ void sinks_start(struct worker *w)
         abort();
     w->sinks->worker = w;
     w->sinks->flush.fn = at_turn_end;
-    w->sinks->budget.max = MOST_OF_ALL;
+    w->sinks->budget.max = w->sinks->limit = SINKS_MOST;
+}
+
+void sinks_limit(struct worker *w, size_t bytes)
+{
+    w->sinks->budget.max += bytes;
+    w->sinks->budget.max -= w->sinks->limit;
+    w->sinks->limit = bytes;
+}
+
+static size_t budget_of(size_t buffer)
+{
+    return 4 * buffer; /* two, growing by halves */
+}
+
+size_t sinks_buffers(const struct generation *g)
+{
+    const struct sink_spec *all = g->logs.buffered.items;
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < g->logs.buffered.len; i++)
+        bytes += budget_of(all[i].buffer);
+    return bytes;
 }
 
 static struct log_sink *find(struct log_sink *list, struct span path)
@@ -272,7 +294,7 @@ struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *
     }
     s->users++;
     if (spec->buffer > 0) {
-        w->sinks->budget.max += 4 * (spec->buffer - s->options.buffer); /* two, growing by halves */
+        w->sinks->budget.max += budget_of(spec->buffer) - budget_of(s->options.buffer);
         s->options = (struct sink_options){ spec->buffer, spec->flush, spec->gzip };
         s->lines.max = s->ready.max = MOST_WAITING + spec->buffer;
     }
@@ -283,7 +305,7 @@ void sinks_unbuffer(struct worker *w)
 {
     for (struct log_sink *s = w->sinks->first; s != NULL; s = s->next) {
         flush(s);
-        w->sinks->budget.max -= 4 * s->options.buffer;
+        w->sinks->budget.max -= budget_of(s->options.buffer);
         s->options = (struct sink_options){ .buffer = 0 };
         s->lines.max = s->lines.len > MOST_WAITING ? s->lines.len : MOST_WAITING;
         s->ready.max = s->ready.len > MOST_WAITING ? s->ready.len : MOST_WAITING;
@@ -308,7 +330,7 @@ void sink_unref(struct log_sink **ref)
     while (*at != s)
         at = &(*at)->next;
     *at = s->next;
-    s->all->budget.max -= 4 * s->options.buffer;
+    s->all->budget.max -= budget_of(s->options.buffer);
     sink_free(s);
 }
 

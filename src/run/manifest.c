@@ -181,6 +181,7 @@ static void note_process(struct manifest_head *h, const struct generation *g, st
     h->shutdown_ms = s->shutdown_timeout;
     h->master = s->master_process;
     h->background = s->background;
+    h->ceiling = ceiling_of(g);
 }
 
 static void note_files(struct writing *w, const struct generation *g)

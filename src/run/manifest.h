@@ -5,6 +5,7 @@
 #include "base/errlog.h"
 #include "base/zone.h"
 #include "log/syslog.h"
+#include "run/ceiling.h"
 
 #include <sched.h>
 
@@ -77,6 +78,7 @@ struct manifest_head {
     char standard_log[MANIFEST_PATH]; /* where no line of the configuration says */
     uint64_t connections;
     uint64_t shutdown_ms; /* 0: for ever */
+    struct ceiling ceiling;
     bool master, background;
 };
 

@@ -190,6 +190,17 @@ bool ssl_init(struct generation *g, struct conf *conf, void *top)
     return good;
 }
 
+uint64_t ssl_sessions_most(const struct generation *g)
+{
+    const struct conf_list *zones = &ssl_settings_of(g, g->top)->zones;
+    const struct ssl_zone *all = zones->items;
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < zones->len; i++)
+        bytes += all[i].bytes;
+    return bytes;
+}
+
 /* --- in a worker ---------------------------------------------------------------------------- */
 
 /* With keys of tickets that all workers have, and no other zone. */

@@ -6,4 +6,7 @@
 /* `ssl_*`, in servers and forward blocks. */
 extern const struct module ssl_module;
 
+/* Bytes of the sessions that a worker may keep, in all caches together. */
+uint64_t ssl_sessions_most(const struct generation *g);
+
 #endif
