@@ -7,6 +7,7 @@
 #include "conf/call.h"
 #include "conf/types.h"
 #include "exchange/module.h"
+#include "net/listen.h"
 
 /* An immutable, counted tree of settings. Built from a bundle alone; each exchange holds a
  * reference to the one it began with; freed when its last exchange ends. */
@@ -29,6 +30,7 @@ struct listener {
     bool ssl;
     bool forward;
     int backlog, rcvbuf, sndbuf;
+    struct listen_tcp tcp;
     uint8_t ipv6only;      /* on unless said otherwise */
     uint8_t options_given; /* socket options were given at some place */
 };

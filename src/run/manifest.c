@@ -109,6 +109,7 @@ static void note_listeners(struct writing *w, const struct generation *g)
                                             .backlog = l->backlog,
                                             .rcvbuf = l->rcvbuf,
                                             .sndbuf = l->sndbuf,
+                                            .tcp = l->tcp,
                                             .number = l->socket,
                                             .place = place_of(l->place) };
 

@@ -25,6 +25,7 @@ struct manifest_place {
 struct manifest_listener {
     struct address address; /* as configured */
     int32_t backlog, rcvbuf, sndbuf;
+    struct listen_tcp tcp;
     uint32_t flags;  /* LISTEN_... */
     uint32_t number; /* listener->socket */
     struct manifest_place place;
