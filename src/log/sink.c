@@ -31,7 +31,7 @@ struct log_sink {
     size_t whole;        /* bytes of whole lines in `lines` */
     struct buf ready;    /* gzip: members that wait to be written */
     struct timer due;    /* flush=, or the next try of a pipe that was full */
-    uint64_t complained; /* ms: a failure is said once a second */
+    uint64_t complained; /* ms: a failure is said once a second; 0: all is well */
     uint64_t lost;       /* lines since then */
     struct log_file to;  /* or the socket to `syslog` */
     struct sink_options {
@@ -57,6 +57,19 @@ static void say(struct log_sink *s, int error)
     s->complained = now;
     errlog_write(w->log, LEVEL_ALERT, 0, error, "%s \"%s\" failed, lines lost: %llu",
                  s->syslog != NULL ? "send() to" : "write() to", s->path,
+                 (unsigned long long)s->lost);
+    s->lost = 0;
+}
+
+/* What could not be written can be again. A name that a peer made is used once, and has no news. */
+static void say_well(struct log_sink *s)
+{
+    struct worker *w = s->all->worker;
+
+    if (s->complained == 0 || s->users == 0 || loop_now(w->loop) - s->complained < 1000)
+        return;
+    s->complained = 0;
+    errlog_write(w->log, LEVEL_NOTICE, 0, 0, "\"%s\" is written again, lines lost: %llu", s->path,
                  (unsigned long long)s->lost);
     s->lost = 0;
 }
@@ -99,6 +112,8 @@ static size_t put(struct log_sink *s, struct span text)
         }
         done += written;
     }
+    if (done > 0)
+        say_well(s);
     return done;
 }
 

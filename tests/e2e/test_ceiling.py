@@ -87,7 +87,8 @@ def answer_to(c):
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer has memory of its own")
-def test_the_ceiling_holds_and_beyond_it_is_503(start, room, origin):
+@pytest.mark.parametrize("row", ["PROC-10-no-memory-is-503"])
+def test_the_ceiling_holds_and_beyond_it_is_503(start, room, origin, row):
     """Bodies that never end, of more clients than there is memory for."""
     text = (f"memory_limit 64m; server {{ listen 127.0.0.1:0; client_body_buffer_size 64k; "
             f"location / {{ proxy_pass http://{origin.address}; }} location /ok {{ return 200 ok; }} }}")

@@ -112,7 +112,7 @@ static const struct {
     { "server { listen 80 so_keepalive=::128; }", "invalid so_keepalive value: \"::128\"" },
     { "server { listen 80 so_keepalive=40000::; }", "invalid so_keepalive value: \"40000::\"" },
     { "server { listen 80 deferred; } server { listen 80 fastopen=1; }",
-      "duplicate listen options for *:80" },
+      "duplicate listen options for 0.0.0.0:80" },
     { "server { listen unix:/x; }", "\"unix:\" is known, not supported yet" },
     { "server { listen 65536; }", "invalid host or port in \"65536\" of the \"listen\" directive" },
     { "server { listen a.example:80; }",
