@@ -1,6 +1,7 @@
 /* IP addresses as values: read, compared, shown. Opens no socket. */
 #include "base/address.h"
 
+#include "base/buf.h"
 #include "base/cursor.h"
 
 #include <arpa/inet.h>

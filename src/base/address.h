@@ -1,10 +1,12 @@
 #ifndef BASE_ADDRESS_H
 #define BASE_ADDRESS_H
 
-#include "base/buf.h"
+#include "base/span.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+
+struct buf;
 
 /* An IP address with a port, as a value. All bytes are defined, so it may be a hash key. */
 struct address {

@@ -1,6 +1,7 @@
 /* An arena: chunks from the heap, or huge pages, given piece by piece. Owns its chunks. */
 #include "base/arena.h"
 
+#include "base/budget.h"
 #include "base/os.h"
 
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
-#include "base/budget.h"
 #include "base/span.h"
 
 /* Memory of one life: given piece by piece, taken back at once. There are four: of a generation, a

@@ -1,6 +1,8 @@
 /* A growable buffer with a maximum and a sticky failure. Owns its bytes. */
 #include "base/buf.h"
 
+#include "base/budget.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

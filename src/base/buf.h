@@ -1,7 +1,6 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
-#include "base/budget.h"
 #include "base/span.h"
 
 /* A growable run of bytes, born with a maximum. Its failure is sticky: once an addition does not

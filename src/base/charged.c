@@ -1,6 +1,8 @@
 /* Heap objects on the budget (DESIGN 7.11). */
 #include "base/charged.h"
 
+#include "base/budget.h"
+
 #include <stdlib.h>
 
 void *charged_new(size_t size, struct budget *budget)

@@ -1,7 +1,9 @@
 #ifndef BASE_CHARGED_H
 #define BASE_CHARGED_H
 
-#include "base/budget.h"
+#include <stddef.h>
+
+struct budget;
 
 /* Heap objects whose number peers choose: zeroed, and paid for by the worker's budget. */
 

@@ -1,6 +1,7 @@
 /* Networks and ranges of addresses. */
 #include "base/cidr.h"
 
+#include "base/address.h"
 #include "base/cursor.h"
 
 static void mask(struct cidr *net, unsigned bits)

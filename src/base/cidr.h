@@ -1,7 +1,9 @@
 #ifndef BASE_CIDR_H
 #define BASE_CIDR_H
 
-#include "base/address.h"
+#include "base/span.h"
+
+struct address;
 
 /* A network, or a range of addresses: all from `first` to `last`, both of one family. */
 struct cidr {

@@ -2,6 +2,7 @@
  * The C locale is never left, so strftime writes English. */
 #include "base/clock.h"
 
+#include <string.h>
 #include <time.h>
 
 enum { TEXT = 32 };

@@ -1,7 +1,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
-#include "base/span.h"
+#include <stdint.h>
 
 /* The time of one turn of the loop, and the texts that headers and logs need of it, rendered at
  * most once a second. */

@@ -1,7 +1,9 @@
 #ifndef BASE_COUNTERS_H
 #define BASE_COUNTERS_H
 
-#include "base/span.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Numbers that several processes keep together without a lock: each writes its own, in cache lines
  * of its own, by plain stores; whoever reads adds them up. A sum is no picture of one moment. */

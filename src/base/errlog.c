@@ -2,6 +2,8 @@
 #include "base/errlog.h"
 
 #include "base/clock.h"
+#include "base/errlog_file.h"
+#include "base/log_file.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

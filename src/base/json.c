@@ -1,6 +1,7 @@
 /* Texts inside JSON. Owns nothing. */
 #include "base/json.h"
 
+#include "base/buf.h"
 #include "base/utf8.h"
 
 /* What Unicode calls the end of a line or paragraph. */

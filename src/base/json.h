@@ -1,7 +1,9 @@
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
-#include "base/buf.h"
+#include "base/span.h"
+
+struct buf;
 
 /* Texts inside JSON (RFC 8259). */
 

@@ -1,4 +1,4 @@
-/* Odd system calls, and files as whole things. Owns nothing. */
+/* Odd system calls, and files as whole things. Owns nothing. Descriptors are close-on-exec. */
 #include "base/os.h"
 
 #include <errno.h>
@@ -36,6 +36,7 @@ int os_open_in(int root, const char *path, int flags)
     return fd < 0 ? -errno : fd;
 }
 
+/* File systems without O_TMPFILE get a name for a moment. */
 int os_temp_file(const char *folder)
 {
     char path[512];
@@ -103,6 +104,8 @@ int os_sealed_memory(const char *name, struct span bytes)
     return failed;
 }
 
+/* The size is only a first guess: a file of /proc says 0, and a log grows while it is read. One
+ * byte more than `max` is asked for: so a file that is too large differs from one that fits. */
 static ssize_t read_open_file(int fd, size_t max, char **ret_data)
 {
     struct stat st;

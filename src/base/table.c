@@ -1,4 +1,9 @@
-/* Shared tables of records: what callers see. How a shard is kept, and mended, is table_shard.c. */
+/* Shared tables of records: what callers see. How a shard is kept, and mended, is table_shard.c.
+ *
+ *     key -> hash: upper half -> shard (its lock is held for the whole call)
+ *                  lower half -> bucket -> chain of records
+ *
+ * A `change` runs under the lock, on a copy: it must neither wait nor take another lock. */
 #include "base/table.h"
 
 #include "base/table_shard.h"
@@ -9,6 +14,7 @@ enum { SHARD_WORTH = 256 /* records that make another shard worth it */ };
 
 /* --- one key -------------------------------------------------------------------------------- */
 
+/* `r`: the record of the key, NULL if there is none. False: no room. */
 static bool store(struct locked *l, struct span key, struct table_record *r, struct span value)
 {
     if (r != NULL) {
@@ -98,6 +104,7 @@ bool table_change(struct table *t, struct span key, struct table_change change)
 
 /* --- all ------------------------------------------------------------------------------------ */
 
+/* Walks memory instead of chains, so it asks the chain of the key whether the record counts. */
 static void change_one(struct locked *l, struct table_record *r, struct table_change change)
 {
     char value[TABLE_CHANGE_MOST] = { 0 };
@@ -179,6 +186,7 @@ static size_t record_size(const struct table_shape *shape)
     return table_align(sizeof(struct table_record) + shape->key_size + shape->value_most);
 }
 
+/* Of divide() the reverse, but for rounding: that may lay out a few records less. */
 size_t table_bytes(const struct table_shape *shape, uint32_t records)
 {
     uint32_t shards = records / SHARD_WORTH;
@@ -210,6 +218,7 @@ static bool divide(struct table *t, const struct table_shape *shape, size_t size
     return t->each > 0;
 }
 
+/* Robust: whoever takes it after its owner has died is told so, and repairs (shard_lock). */
 static bool lock_init(pthread_mutex_t *lock)
 {
     pthread_mutexattr_t attributes;

@@ -2,6 +2,8 @@
 #define BASE_TABLE_H
 
 #include "base/hash.h"
+#include "base/shape.h"
+#include "base/span.h"
 
 /* A hash table of fixed-size records in memory that processes share: everything in it addressed by
  * index, a robust lock for each of its shards. What a process that died left half done is undone or
@@ -10,16 +12,7 @@
  * Keys are hashed with a secret; values are copied in and out, never pointed to; what is removed or
  * replaced is wiped, and nothing of it gets into a core dump. */
 
-enum { TABLE_KEY_MOST = 64, TABLE_VALUE_MOST = 4096, TABLE_CHANGE_MOST = 512, TABLE_DIGEST = 16 };
-
-struct table_shape {
-    uint32_t key_size;   /* of each key: 1 to TABLE_KEY_MOST */
-    uint32_t value_most; /* bytes, to TABLE_VALUE_MOST */
-    enum table_full {
-        TABLE_EVICTS, /* the one that was put, or changed, the longest time ago makes room */
-        TABLE_REFUSES /* nothing new is taken */
-    } full;
-};
+enum { TABLE_CHANGE_MOST = 512, TABLE_DIGEST = 16 };
 
 /* A process's view. How the memory is divided it works out itself: whatever another process writes
  * there, no index leads out of it. */

@@ -9,6 +9,10 @@
  * WHOLE; chains are only the way to them. Indexes are read once and checked each time. */
 #include "base/table_shard.h"
 
+#include "base/hash.h"
+#include "base/shape.h"
+#include "base/span.h"
+
 #include <errno.h>
 
 size_t table_align(size_t n)

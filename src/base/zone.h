@@ -2,18 +2,12 @@
 #define BASE_ZONE_H
 
 #include "base/counters.h"
+#include "base/shape.h"
 #include "base/table.h"
 
 /* Shared memory with a shape: a table, or counters. Whoever makes it (the master) passes the
  * descriptor on; everybody maps it. Two zones are the same one, across processes and reloads, if
  * whoever passes them says so by name, and their shapes are equal. */
-
-struct zone_shape {
-    enum zone_kind { ZONE_TABLE, ZONE_COUNTERS } kind;
-    struct table_shape table; /* of a table */
-    uint32_t counters, slots; /* of counters: how many, and of how many processes */
-    size_t size;              /* of a table: bytes */
-};
 
 /* A mapping, counted: the last one who holds it unmaps it. */
 struct zone {

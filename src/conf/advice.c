@@ -3,9 +3,12 @@
  *     add_header A 1;                      (outer block)
  *     location / { add_header B 2; }       A is not set in here
  */
+#include "base/span.h"
 #include "conf/call.h"
 #include "conf/rows.h"
+#include "conf/settings.h"
 #include "conf/state.h"
+#include "conf/tree.h"
 
 /* Of an outer block, looked at for each inner one: with ten thousand of them, all were too much. */
 enum { MOST_LINES = 500 };

@@ -7,9 +7,17 @@
  * Owns the struct conf; the settings lie in the generation arena. */
 #include "conf/build.h"
 
+#include "base/arena.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/files.h"
 #include "conf/inherit.h"
 #include "conf/lexer.h"
+#include "conf/message.h"
 #include "conf/parser.h"
+#include "conf/rows.h"
+#include "conf/state.h"
+#include "conf/tree.h"
 
 #include <stdlib.h>
 

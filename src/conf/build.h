@@ -1,7 +1,10 @@
 #ifndef CONF_BUILD_H
 #define CONF_BUILD_H
 
-#include "conf/call.h"
+#include "base/span.h"
+#include "conf/settings.h"
+
+struct buf;
 
 /* Reads a configuration and builds the settings of all its blocks:
  *

@@ -1,7 +1,11 @@
 /* What a setter may ask of the line that it was given: words, places, memory. */
 #include "conf/call.h"
 
+#include "base/arena.h"
+#include "conf/rows.h"
+#include "conf/settings.h"
 #include "conf/state.h"
+#include "conf/tree.h"
 
 struct span conf_word(const struct conf_call *call, unsigned i)
 {

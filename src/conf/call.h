@@ -1,9 +1,10 @@
 #ifndef CONF_CALL_H
 #define CONF_CALL_H
 
-#include "conf/directive.h"
-#include "conf/source.h"
-#include "conf/tree.h"
+#include "base/span.h"
+
+struct conf_list;
+struct place;
 
 /* What a setter is given: one line of the configuration, and the means to read it. */
 struct conf_call {
@@ -12,19 +13,6 @@ struct conf_call {
     const struct conf_node *node;
     struct conf_block *block; /* where it stands */
     struct conf_block *inner; /* of a row that opens a context: the finished inner block */
-};
-
-/* A block while and after it is built; lives in the generation arena. */
-struct conf_block {
-    unsigned context;
-    struct conf_block *parent;    /* NULL: the top */
-    const struct conf_node *node; /* NULL: the top; dies when conf_build returns */
-    struct place place;
-    void **settings; /* for each module; those of the parent where nothing is set here */
-    uint64_t *set;   /* a bit for each row of all modules, in order: stands in this block */
-    /* For people and logs, ended by a zero: the first server_name, a location's path. */
-    struct span label;
-    bool slash_redirect; /* a location named `/x/` answers `/x` with a redirect to itself */
 };
 
 /* Word 0 is the directive's name; beyond the last word: empty. Bytes: the generation arena's. */
@@ -42,6 +30,9 @@ bool conf_refuse_inside(struct conf_call *call, unsigned word, const char *forma
     __attribute__((format(printf, 3, 4)));
 void conf_warn(struct conf_call *call, unsigned word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* At the name, and for the first line of its row only. */
+void conf_warn_once(struct conf_call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* From a check, or for words inside a raw block. */
 bool conf_complain(struct conf *conf, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -76,10 +67,6 @@ bool conf_list_add(struct conf_call *call, struct conf_list *list, const void *i
  * `len` does not count. */
 struct span conf_prefix_path(const struct conf_call *call, struct span path);
 struct span conf_file_path(const struct conf_call *call, struct span path);
-/* The bytes of a file that the configuration names (path as conf_file_path gave it). False: refused
- * at `word`. */
-bool conf_load(struct conf_call *call, unsigned word, struct span path, enum conf_kind kind,
-               struct span *ret);
 
 /* The name nearest to `word` (few edits) among `names`, for "did you mean"; empty: none is near. */
 struct span conf_nearest(struct span word, const struct span *names, size_t count);

@@ -1,16 +1,18 @@
 #ifndef CONF_DIRECTIVE_H
 #define CONF_DIRECTIVE_H
 
-#include "base/arena.h"
-#include "base/buf.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
 
 /* A directive is a row of data. Checks, inheritance, defaults, `-T`, help and manual come from the
  * rows; a second source of truth for a directive is a defect. */
 
-struct conf_call;
-struct conf_block;
-struct conf_word;
 struct conf;
+struct conf_block;
+struct conf_call;
+struct conf_word;
 
 /* Where a directive may stand. */
 enum context {
@@ -26,13 +28,6 @@ enum context {
     CTX_LIMIT = 1 << 9,      /* `limit_except`: the same */
     CTX_SERVER_IF = 1 << 10, /* an `if` of a server */
     CTX_RAW = 1 << 15 /* only as `opens`: words that are no directives; the setter reads them */
-};
-
-/* A place of a configuration, as decisions note it. `file` indexes conf_file_name. */
-struct place {
-    uint32_t line;
-    uint16_t file;
-    uint16_t column;
 };
 
 struct conf_type { /* how a value is read, carried inward, and shown again */
@@ -79,14 +74,6 @@ struct conf_module {
     /* After all of the files is read, once for each settings object that was made for a block:
      * references by name, combinations. False: conf_complain said why. */
     bool (*check)(struct conf *conf, struct conf_block *block, void *settings);
-};
-
-/* A list in settings: grows while the configuration is read, is constant afterwards. */
-struct conf_list {
-    void *items; /* generation arena */
-    uint32_t len;
-    uint32_t room;
-    uint32_t size; /* of an item; conf_list_add notes it */
 };
 
 #endif

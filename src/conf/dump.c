@@ -6,10 +6,15 @@
  *     a secret                  ->    ***
  *
  * Owns nothing. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
 #include "conf/build.h"
+#include "conf/files.h"
 #include "conf/lexer.h"
 #include "conf/rows.h"
 #include "conf/state.h"
+#include "conf/tree.h"
 
 struct dump {
     struct conf *conf;

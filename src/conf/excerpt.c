@@ -6,7 +6,9 @@
  * What a file holds goes to a terminal, so control bytes and what is no UTF-8 are shown as \xHH. */
 #include "conf/excerpt.h"
 
+#include "base/buf.h"
 #include "base/utf8.h"
+#include "conf/settings.h"
 
 enum { WINDOW = 160, WINDOW_BEFORE = 80 };
 

@@ -1,7 +1,10 @@
 #ifndef CONF_EXCERPT_H
 #define CONF_EXCERPT_H
 
-#include "conf/directive.h"
+#include "base/span.h"
+
+struct buf;
+struct place;
 
 /* A text from a file, fit for a terminal. */
 void excerpt_plain(struct span text, struct buf *out);

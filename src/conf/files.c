@@ -2,7 +2,12 @@
  * source, so that a worker's texts come from the bundle. Also paths: what they are relative to. */
 #include "conf/files.h"
 
+#include "base/arena.h"
 #include "conf/call.h"
+#include "conf/load.h"
+#include "conf/message.h"
+#include "conf/rows.h"
+#include "conf/settings.h"
 #include "conf/state.h"
 
 #include <errno.h>

@@ -1,8 +1,12 @@
 #ifndef CONF_FILES_H
 #define CONF_FILES_H
 
+#include "base/span.h"
 #include "conf/source.h"
-#include "conf/directive.h"
+
+struct arena;
+struct conf;
+struct place;
 
 enum { MOST_FILES = 4096, LARGEST_FILE = 64 << 20, NO_FILE = UINT16_MAX };
 

@@ -7,7 +7,12 @@
  * copied. Owns nothing. */
 #include "conf/format.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "conf/lexer.h"
 #include "conf/parser.h"
+#include "conf/settings.h"
+#include "conf/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>

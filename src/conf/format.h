@@ -1,7 +1,10 @@
 #ifndef CONF_FORMAT_H
 #define CONF_FORMAT_H
 
-#include "conf/lexer.h"
+#include "base/span.h"
+
+struct buf;
+struct lexer_fault;
 
 /* Lays out one text of the language: a line for each directive, four spaces for each block, at most
  * one empty line in a row. Words stay as they stand, with their quotes; comments stay; what was

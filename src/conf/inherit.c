@@ -8,7 +8,13 @@
  * Defaults are parsed at first need by the directive's own setter, once for all blocks. */
 #include "conf/inherit.h"
 
+#include "base/arena.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/message.h"
 #include "conf/parser.h"
+#include "conf/state.h"
+#include "conf/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,9 @@
 #ifndef CONF_INHERIT_H
 #define CONF_INHERIT_H
 
-#include "conf/state.h"
+#include <stdint.h>
+
+struct conf;
 
 /* A block while it is built; afterwards it serves the next one. */
 struct building {

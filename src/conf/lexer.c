@@ -6,6 +6,9 @@
  * Words are slices of the text; only one with escapes is copied. Owns nothing. */
 #include "conf/lexer.h"
 
+#include "base/arena.h"
+#include "conf/tree.h"
+
 #include <stdio.h>
 
 /* END: of a bare word. STOP: of interest inside one. */

@@ -1,7 +1,9 @@
 #ifndef CONF_LEXER_H
 #define CONF_LEXER_H
 
-#include "conf/tree.h"
+#include "base/span.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 
 /* What ends the words that lexer_next read. */
 enum lexed {

@@ -9,9 +9,13 @@
  * What a file holds goes to a terminal, so control bytes and what is no UTF-8 are shown as \xHH. */
 #include "conf/message.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "conf/call.h"
 #include "conf/excerpt.h"
+#include "conf/settings.h"
 #include "conf/state.h"
+#include "conf/tree.h"
 
 #include <stdio.h>
 
@@ -95,6 +99,18 @@ void conf_warn(struct conf_call *call, unsigned word, const char *format, ...)
 
     va_start(args, format);
     message_vadd(call->conf, CONF_WARNING, conf_place(call, word), format, args);
+    va_end(args);
+}
+
+void conf_warn_once(struct conf_call *call, const char *format, ...)
+{
+    va_list args;
+
+    if (bit_get(call->conf->warned, call->node->row))
+        return;
+    bit_set(call->conf->warned, call->node->row);
+    va_start(args, format);
+    message_vadd(call->conf, CONF_WARNING, conf_place(call, 0), format, args);
     va_end(args);
 }
 

@@ -1,9 +1,12 @@
 #ifndef CONF_MESSAGE_H
 #define CONF_MESSAGE_H
 
+#include "base/span.h"
 #include "conf/build.h"
 
 #include <stdarg.h>
+
+struct place;
 
 /* What is wrong. Beyond the maximum it is only counted. */
 struct messages {

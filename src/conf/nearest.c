@@ -1,5 +1,6 @@
 /* The known name that a mistyped one most likely means: fewest edits, where an edit is a letter too
  * much, too few, another one, or two neighbours swapped. Case does not count. */
+#include "base/span.h"
 #include "conf/call.h"
 
 enum { LONGEST_NAME = 64 };

@@ -7,7 +7,16 @@
  * belongs to the language; no other name is known here. */
 #include "conf/parser.h"
 
+#include "base/arena.h"
+#include "conf/call.h"
+#include "conf/files.h"
 #include "conf/lexer.h"
+#include "conf/message.h"
+#include "conf/rows.h"
+#include "conf/settings.h"
+#include "conf/source.h"
+#include "conf/state.h"
+#include "conf/tree.h"
 
 #include <stdlib.h>
 

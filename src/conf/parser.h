@@ -1,7 +1,9 @@
 #ifndef CONF_PARSER_H
 #define CONF_PARSER_H
 
-#include "conf/state.h"
+#include "base/span.h"
+
+struct conf;
 
 enum { DEEPEST_BLOCK = 64, DEEPEST_INCLUDE = 64 };
 

@@ -5,6 +5,7 @@
  * Lies in the tree arena; made anew for each run, because it knows the run's modules. */
 #include "conf/rows.h"
 
+#include "base/arena.h"
 #include "conf/call.h"
 
 static unsigned count_rows(const struct conf_module *module)

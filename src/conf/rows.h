@@ -1,7 +1,10 @@
 #ifndef CONF_ROWS_H
 #define CONF_ROWS_H
 
+#include "base/span.h"
 #include "conf/directive.h"
+
+struct arena;
 
 enum { NO_ROW = UINT32_MAX };
 

@@ -1,6 +1,7 @@
 #ifndef CONF_STATE_H
 #define CONF_STATE_H
 
+#include "base/arena.h"
 #include "conf/build.h"
 #include "conf/files.h"
 #include "conf/message.h"
@@ -23,7 +24,7 @@ struct conf {
     struct made **made_end;
     void **defaults;  /* one settings object for each module: what the fallbacks say */
     uint64_t *parsed; /* a bit for each row: its fallback lies in defaults */
-    uint64_t *warned; /* a bit for each row: conf_nothing said so */
+    uint64_t *warned; /* a bit for each row: conf_warn_once said so */
 };
 
 static inline bool bit_get(const uint64_t *bits, unsigned i)

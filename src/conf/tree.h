@@ -1,7 +1,8 @@
 #ifndef CONF_TREE_H
 #define CONF_TREE_H
 
-#include "conf/directive.h"
+#include "base/span.h"
+#include "conf/settings.h"
 
 /* What the parser makes of the texts: nothing lost. Lives in the tree arena. */
 struct conf_word {

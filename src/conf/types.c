@@ -2,7 +2,12 @@
  * wrong. Each has a setter, which reads word 1 into the field, and what -T prints of the field. */
 #include "conf/types.h"
 
-#include "conf/state.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
+#include "conf/tree.h"
 
 static const uint64_t most = INT64_MAX; /* NGINX's largest number */
 static const char a_size[] = "a number of bytes, with k or m behind it if you like: 512, 16k";
@@ -321,9 +326,7 @@ static bool set_nothing(struct conf_call *call, void *field)
     (void)field;
     if (!is_good_value(call))
         return false;
-    if (!bit_get(call->conf->warned, call->node->row))
-        conf_warn(call, 0, "\"%s\" is accepted and has no effect", call->row->name);
-    bit_set(call->conf->warned, call->node->row);
+    conf_warn_once(call, "\"%s\" is accepted and has no effect", call->row->name);
     return true;
 }
 

@@ -1,7 +1,7 @@
 #ifndef CONF_TYPES_H
 #define CONF_TYPES_H
 
-#include "conf/call.h"
+#include "base/span.h"
 
 /* The values of nginx-semantics 1.2. Each `set` reads word 1. */
 extern const struct conf_type conf_flag;   /* bool: on, off */
@@ -29,15 +29,6 @@ struct conf_range {
 struct conf_name {
     const char *name;
     unsigned value; /* of conf_choices: a bit */
-};
-
-struct placed_path {
-    struct span path;
-    struct place place; /* of its line; line 0: a default */
-};
-
-struct conf_buffers {
-    uint64_t count, size;
 };
 
 /* For setters of their own. */

@@ -7,8 +7,15 @@
 #include "decide/access.h"
 
 #include "base/cidr.h"
+#include "base/errlog.h"
 #include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "exchange/exchange.h"
+#include "exchange/listener.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 #include "exchange/trace.h"
 
 struct rule {

@@ -2,7 +2,9 @@
 #include "decide/limit.h"
 
 #include "base/errlog.h"
+#include "conf/call.h"
 #include "exchange/exchange.h"
+#include "exchange/template.h"
 #include "exchange/zone_line.h"
 
 const struct conf_name limit_levels[] = { { "info", LEVEL_INFO },

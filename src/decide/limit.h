@@ -2,7 +2,12 @@
 #define DECIDE_LIMIT_H
 
 #include "conf/types.h"
-#include "exchange/template.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conf_call;
+struct template;
 
 /* What limit_conn and limit_req have in common. */
 

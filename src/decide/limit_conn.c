@@ -6,11 +6,25 @@
  * A worker changes its own number only, so that a successor of one that died gives back what that
  * one held. A tunnel holds its places until its end. */
 #include "base/charged.h"
+#include "base/link.h"
+#include "base/shape.h"
+#include "base/table.h"
+#include "base/zone.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
 #include "decide/limit.h"
 #include "exchange/exchange.h"
+#include "exchange/generation.h"
 #include "exchange/hold.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
+#include "exchange/template.h"
 #include "exchange/trace.h"
+#include "exchange/variable.h"
+#include "exchange/worker.h"
 #include "exchange/zone_line.h"
 
 enum { MOST_CONNECTIONS = 65535 }; /* as in NGINX; a number of a worker has 16 bits */

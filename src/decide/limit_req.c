@@ -9,10 +9,23 @@
  *
  * Of several limits each must agree before any is poured into; the longest wait counts. Time is the
  * machine's monotonic one, which all workers share. */
+#include "base/errlog.h"
+#include "base/shape.h"
+#include "base/table.h"
+#include "base/zone.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
 #include "decide/limit.h"
 #include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
+#include "exchange/template.h"
 #include "exchange/trace.h"
+#include "exchange/turn.h"
+#include "exchange/variable.h"
 #include "exchange/zone_line.h"
 
 enum { ONE = 1000, NO_DELAY = INT32_MAX, MOST_BURST = 1000 * 1000 * 1000 };

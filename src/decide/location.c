@@ -7,11 +7,24 @@
  * `location @name` stands in the generation's list: exchange_restart_named alone leads there. */
 #include "decide/location.h"
 
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/pattern.h"
 #include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "decide/location_table.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
+#include "exchange/expression.h"
+#include "exchange/generation.h"
+#include "exchange/location_line.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 #include "exchange/trace.h"
+#include "exchange/worker.h"
+#include "proto/framing.h"
 #include "proto/uri.h"
 
 struct location_settings {

@@ -1,8 +1,6 @@
 #ifndef DECIDE_LOCATION_H
 #define DECIDE_LOCATION_H
 
-#include "exchange/module.h"
-
 /* `location`: which settings hold for a path. */
 extern const struct module location_module;
 

@@ -6,6 +6,9 @@
  */
 #include "decide/location_table.h"
 
+#include "base/arena.h"
+#include "conf/call.h"
+
 #include <stdlib.h>
 
 static int compare(struct span a, struct span b)

@@ -1,8 +1,11 @@
 #ifndef DECIDE_LOCATION_TABLE_H
 #define DECIDE_LOCATION_TABLE_H
 
-#include "exchange/expression.h"
+#include "base/span.h"
+#include "conf/settings.h"
 #include "exchange/location_line.h"
+
+struct conf;
 
 /* Locations by path, sorted: for decide/location.c. */
 

@@ -1,7 +1,12 @@
 /* `return CODE [TEXT]`, `return CODE URL`, `return URL` (nginx-semantics 6.2). */
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
 #include "decide/rewrite_script.h"
 #include "exchange/carried.h"
+#include "exchange/exchange.h"
+#include "exchange/template.h"
 #include "exchange/trace.h"
 
 struct answer_line {

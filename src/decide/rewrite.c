@@ -6,8 +6,13 @@
  */
 #include "decide/rewrite.h"
 
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
 #include "decide/rewrite_script.h"
+#include "exchange/exchange.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 
 static enum flow take_break(struct run *run, const struct step *s)
 {

@@ -1,8 +1,6 @@
 #ifndef DECIDE_REWRITE_H
 #define DECIDE_REWRITE_H
 
-#include "exchange/module.h"
-
 extern const struct module rewrite_module;
 
 #endif

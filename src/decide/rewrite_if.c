@@ -7,8 +7,19 @@
  *
  * Where it holds, the block stands for the location around it from there on, and its own steps run.
  */
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/pattern.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "decide/rewrite.h"
 #include "decide/rewrite_script.h"
+#include "exchange/exchange.h"
+#include "exchange/expression.h"
+#include "exchange/generation.h"
+#include "exchange/log.h"
+#include "exchange/template.h"
 
 #include <errno.h>
 #include <sys/stat.h>

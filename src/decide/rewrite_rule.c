@@ -4,7 +4,18 @@
  *                          unless the replacement ends in `?`
  *     http://host/$1?a     a redirect: one text, and what is escaped in its path is decoded again
  */
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/pattern.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "decide/rewrite_script.h"
+#include "exchange/exchange.h"
+#include "exchange/expression.h"
+#include "exchange/log.h"
+#include "exchange/template.h"
+#include "exchange/worker.h"
 #include "proto/byte_class.h"
 #include "proto/uri.h"
 

@@ -1,6 +1,17 @@
 /* The steps of a block, and what they share. Owns nothing: steps lie in the generation arena. */
 #include "decide/rewrite_script.h"
 
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "conf/call.h"
+#include "conf/tree.h"
+#include "exchange/exchange.h"
+#include "exchange/expression.h"
+#include "exchange/log.h"
+#include "exchange/template.h"
+#include "exchange/worker.h"
+#include "proto/fields.h"
+
 #include <stdlib.h>
 
 bool script_add(struct conf_call *call, struct conf_list *steps,

@@ -1,9 +1,15 @@
 #ifndef DECIDE_REWRITE_SCRIPT_H
 #define DECIDE_REWRITE_SCRIPT_H
 
-#include "exchange/exchange.h"
-#include "exchange/expression.h"
-#include "exchange/template.h"
+#include "base/pattern.h"
+#include "base/span.h"
+#include "conf/settings.h"
+#include "exchange/decision.h"
+
+struct buf;
+struct conf_call;
+struct expression;
+struct template;
 
 /* What the rewrite directives of a block do, one step for each, in the order in which they stand. A
  * block is run from its first step to the one that ends it; an `if` that holds runs its own steps

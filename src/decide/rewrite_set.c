@@ -1,8 +1,16 @@
 /* `set $NAME VALUE` (nginx-semantics 6.2): evaluated at once, kept for the exchange. `$args` is the
  * query itself. */
+#include "base/errlog.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "decide/rewrite.h"
 #include "decide/rewrite_script.h"
 #include "exchange/declared.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/log.h"
+#include "exchange/template.h"
 
 struct assignment {
     struct declared *variable; /* NULL: $args */

@@ -10,9 +10,16 @@
 #include "decide/server.h"
 
 #include "base/hash.h"
+#include "base/pattern.h"
 #include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "exchange/exchange.h"
 #include "exchange/expression.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 #include "exchange/trace.h"
 
 #include <unistd.h>

@@ -2,7 +2,14 @@
  * file that has no name. Owned by the exchange. */
 #include "exchange/body.h"
 
+#include "base/errlog.h"
+#include "exchange/client.h"
 #include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/source.h"
+#include "exchange/worker.h"
+#include "net/block.h"
 
 #include <unistd.h>
 

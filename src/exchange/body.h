@@ -1,7 +1,9 @@
 #ifndef EXCHANGE_BODY_H
 #define EXCHANGE_BODY_H
 
+#include "base/buf.h"
 #include "exchange/spool.h"
+#include "net/io.h"
 
 /* A request's body, read whole before it is sent on (proxy_request_buffering on): in memory up to
  * client_body_buffer_size, beyond that in a file without a name. */

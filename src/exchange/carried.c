@@ -3,6 +3,8 @@
 #include "exchange/carried.h"
 
 #include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "proto/fields.h"
 
 struct carried {
     struct fields fields;

@@ -1,7 +1,10 @@
 #ifndef EXCHANGE_CARRIED_H
 #define EXCHANGE_CARRIED_H
 
-#include "exchange/exchange.h"
+#include "base/span.h"
+
+struct exchange;
+struct field;
 
 /* Header fields of an answer that was given up for an internal redirect and still go to the client:
  * WWW-Authenticate of a 401 that was replaced, Set-Cookie beside X-Accel-Redirect ... */

@@ -1,8 +1,12 @@
 #ifndef EXCHANGE_CLIENT_H
 #define EXCHANGE_CLIENT_H
 
-#include "exchange/source.h"
-#include "proto/fields.h"
+#include "net/io.h"
+
+#include <stdbool.h>
+
+struct fields;
+struct part;
 
 /* Who asks: an HTTP/1 connection, later an HTTP/2 stream, SOCKS, a subrequest, nobody. */
 struct client {

@@ -2,11 +2,14 @@
  * ourselves. No hook: whoever uses a setting reads it from x->core. */
 #include "exchange/core.h"
 
+#include "base/arena.h"
 #include "base/link.h"
-
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "conf/types.h"
 #include "exchange/declared.h"
 #include "exchange/generation.h"
+#include "exchange/module.h"
 #include "exchange/request_variables.h"
 #include "exchange/types.h"
 

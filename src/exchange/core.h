@@ -1,9 +1,8 @@
 #ifndef EXCHANGE_CORE_H
 #define EXCHANGE_CORE_H
 
-#include "conf/call.h"
-#include "conf/types.h"
-#include "exchange/module.h"
+#include "base/span.h"
+#include "conf/settings.h"
 
 /* Settings that several rooms ask for; x->core is always that of the block in force. The module
  * `core` stands first in run/modules.h: its settings have index 0. */

@@ -1,7 +1,11 @@
 #ifndef EXCHANGE_DECISION_H
 #define EXCHANGE_DECISION_H
 
-#include "conf/directive.h"
+#include <stdint.h>
+
+/* What a hook says. NEXT: no opinion. PASS: I allow (`satisfy any` needs to know). After ANSWER (a
+ * source is set) and REFUSE (exchange_refuse set one) no later hook runs. */
+enum verdict { NEXT, PASS, ANSWER, REFUSE };
 
 /* Every decision leaves a trace: what was decided, how, and the place in the configuration that
  * made it so. A ring of 16 entries of 16 bytes; the first 4 and the last 12 stay. */

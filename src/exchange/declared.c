@@ -3,8 +3,13 @@
  * exchange's. */
 #include "exchange/declared.h"
 
+#include "conf/call.h"
+#include "conf/settings.h"
 #include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
 #include "exchange/template.h"
+#include "exchange/variable.h"
 
 struct declared {
     struct variable row; /* its name in lower case; `get` is given us as argument */

@@ -1,8 +1,12 @@
 #ifndef EXCHANGE_DECLARED_H
 #define EXCHANGE_DECLARED_H
 
-#include "conf/call.h"
-#include "exchange/module.h"
+#include "base/span.h"
+
+struct conf;
+struct conf_call;
+struct exchange;
+struct generation;
 
 /* Variables that a configuration declares: by `set`, and by the named groups of expressions. A name
  * may be used above the line that declares it, so templates note it, and what nobody has declared

@@ -8,6 +8,17 @@
  * was read. */
 #include "exchange/draft.h"
 
+#include "base/budget.h"
+#include "base/errlog.h"
+#include "conf/settings.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/template.h"
+#include "exchange/variable.h"
+#include "exchange/worker.h"
+
 #include <stdlib.h>
 
 enum { LARGEST = 4 * 1024 * 1024 };

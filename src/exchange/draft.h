@@ -1,8 +1,13 @@
 #ifndef EXCHANGE_DRAFT_H
 #define EXCHANGE_DRAFT_H
 
-#include "exchange/exchange.h"
-#include "exchange/template.h"
+#include "base/buf.h"
+#include "base/span.h"
+
+struct exchange;
+struct template;
+struct variable;
+struct worker;
 
 /* The lines of an exchange that goes before they are due: a tunnel's exchange ends when its pump
  * starts, its lines are written when the pump ends. A draft is text with holes; a hole is a

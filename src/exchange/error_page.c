@@ -8,11 +8,17 @@
  * that the client sees in the end waits in x->response.given. */
 #include "exchange/error_page.h"
 
+#include "base/errlog.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
-#include "exchange/body.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
 #include "exchange/page.h"
 #include "exchange/template.h"
-#include "proto/uri.h"
 
 enum { FIRST_STATUS = 300, LAST_STATUS = 599, HIGHEST_SHOWN = 999 };
 

@@ -1,7 +1,9 @@
 #ifndef EXCHANGE_ERROR_PAGE_H
 #define EXCHANGE_ERROR_PAGE_H
 
-#include "exchange/exchange.h"
+#include <stdbool.h>
+
+struct exchange;
 
 /* `error_page`, `recursive_error_pages` (nginx-semantics 6.7): what is sent instead of a page of
  * ours. Every error passes exchange_refuse, and exchange_refuse asks here. */

@@ -6,12 +6,26 @@
  * even the kernel, still uses our memory. */
 #include "exchange/exchange.h"
 
+#include "base/errlog.h"
+#include "conf/settings.h"
 #include "exchange/body.h"
 #include "exchange/carried.h"
+#include "exchange/client.h"
+#include "exchange/filter.h"
+#include "exchange/generation.h"
 #include "exchange/hold.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
 #include "exchange/page.h"
+#include "exchange/phase.h"
+#include "exchange/run.h"
+#include "exchange/source.h"
 #include "exchange/stat.h"
 #include "exchange/trace.h"
+#include "net/conn.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "proto/fields.h"
 
 #include <errno.h>
 #include <limits.h>

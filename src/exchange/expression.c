@@ -2,7 +2,14 @@
  * in the worker's room. What matched is a note of the exchange. */
 #include "exchange/expression.h"
 
+#include "base/errlog.h"
+#include "conf/call.h"
 #include "exchange/declared.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/log.h"
+#include "exchange/variable.h"
+#include "exchange/worker.h"
 
 enum { GROUPS = 10, SHOWN = 200 };
 

@@ -2,8 +2,12 @@
 #define EXCHANGE_EXPRESSION_H
 
 #include "base/pattern.h"
-#include "conf/call.h"
-#include "exchange/exchange.h"
+#include "base/span.h"
+
+struct conf_call;
+struct exchange;
+struct generation;
+struct worker;
 
 /* Regular expressions of a configuration. The groups of the last one that matched are `$1` to `$9`
  * of the exchange; its named groups are variables, which keep their value until another expression

@@ -2,7 +2,12 @@
  * it. */
 #include "exchange/generation.h"
 
+#include "base/zone.h"
+#include "conf/call.h"
 #include "exchange/expression.h"
+#include "exchange/filter.h"
+#include "exchange/listener.h"
+#include "exchange/module.h"
 #include "exchange/worker.h"
 #include "exchange/zone_line.h"
 

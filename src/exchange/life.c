@@ -1,14 +1,39 @@
-/* How an exchange comes into being, keeps notes, changes its source, and says what it decided. */
+/* How an exchange comes into being, keeps notes, changes its source, and says what it decided.
+ *
+ *     exchange_new    from the worker's pool, else from the heap
+ *     ... exchange_run and its phases (exchange.c) ...
+ *     exchange_end    back into the pool, chained by `source`; the arena keeps its first chunk
+ *
+ * Ways back into the phases, and what is left of the answer so far:
+ *
+ *     exchange_search          the location anew     there was none yet; an error's status stays
+ *     exchange_restart, _at    the server's rewrites, then the location     dropped
+ *     exchange_restart_named   in the location @name                        dropped
+ */
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/charged.h"
+#include "base/errlog.h"
+#include "conf/settings.h"
 #include "exchange/body.h"
+#include "exchange/client.h"
 #include "exchange/core.h"
+#include "exchange/destination.h"
 #include "exchange/exchange.h"
-#include "exchange/log_context.h"
-#include "proto/uri.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
+#include "exchange/run.h"
+#include "exchange/source.h"
 #include "exchange/trace.h"
+#include "exchange/turn.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
+#include "proto/uri.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { ARENA_CHUNK = 8192 };
@@ -231,6 +256,7 @@ enum io exchange_sleep(struct exchange *x, uint64_t ms)
     return why == WAKE_CANCEL ? IO_CANCELLED : IO_OK;
 }
 
+/* The first DECISIONS_FIRST stay; of all others the latest: a ring. */
 void decided(struct exchange *x, enum decided what, enum verdict verdict, struct place place,
              const char *detail)
 {
@@ -279,41 +305,6 @@ const char *decided_name(enum decided what)
     };
 
     return names[what];
-}
-
-/* The length of what stands before ` while `, or of all. */
-static size_t before_action(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] == ' ' && span_starts(span_from(text, i), " while "))
-            return i;
-    return text.len;
-}
-
-void exchange_log(struct exchange *x, enum level level, int error, const char *format, ...)
-{
-    char text[512];
-    struct buf context;
-    va_list args;
-    const struct errlog *log = block_log(x->worker, x->generation, x->block);
-
-    if (!errlog_wants(log, level))
-        return;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    buf_init(&context, 2048, NULL); /* all parts at their longest: else none would be seen */
-    log_context(x, &context);
-    struct span view = buf_view(&context);
-    /* NGINX's form: WHAT (ERRNO: REASON) while ACTION, client: ... */
-    size_t what = before_action(span_of(text));
-    char reason[128] = "";
-    if (error != 0)
-        snprintf(reason, sizeof(reason), " (%d: %s)", error,
-                 strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
-    errlog_write(log, level, x->connection, 0, "%.*s%s%s%.*s", (int)what, text, reason, text + what,
-                 (int)view.len, view.at);
-    buf_done(&context);
 }
 
 struct field *response_add(struct exchange *x, const char *name, struct span value)

@@ -1,6 +1,8 @@
 /* `location [MODIFIER] PATH`: the modifiers (nginx-semantics 5). Owns nothing. */
 #include "exchange/location_line.h"
 
+#include "conf/tree.h"
+
 static const struct {
     const char *text;
     enum location_kind kind;

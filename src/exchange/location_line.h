@@ -1,7 +1,9 @@
 #ifndef EXCHANGE_LOCATION_LINE_H
 #define EXCHANGE_LOCATION_LINE_H
 
-#include "conf/call.h"
+#include "base/span.h"
+
+struct conf_node;
 
 /* The first line of a `location` block, for whoever finds it and whoever stands in it. */
 

@@ -1,23 +1,22 @@
 #ifndef EXCHANGE_MODULE_H
 #define EXCHANGE_MODULE_H
 
-#include "base/address.h"
-#include "conf/directive.h"
+#include "base/span.h"
+#include "exchange/decision.h"
 #include "exchange/phase.h"
+
+struct address;
+struct arrival;
+struct conf;
+struct conf_block;
 
 /* Everything that plugs in: one file with a `struct module`, one line in run/modules.h. */
 
+struct draft_writer;
 struct exchange;
 struct generation;
-struct worker;
 struct source;
-struct draft_writer;
-
-/* A connection before anything was asked on it. */
-struct arrival {
-    struct address client;
-    const struct listener *listener;
-};
+struct worker;
 
 struct hook {
     enum phase phase;
@@ -30,51 +29,6 @@ struct hook {
         /* all the rest: the exchange */
         enum verdict (*run)(struct exchange *x, const void *settings);
     };
-};
-
-/* A variable is one name, or a family: `http_` with what follows as argument (lower case). The
- * families say whether values may be credentials, which no log shows (DESIGN 7.12). */
-enum variable_family {
-    NO_FAMILY,
-    LATE, /* no family; its value changes until the end, that of a tunnel, too: exchange/draft.h
-             says what its `get` may read */
-    FAMILY,
-    FAMILY_OF_FIELDS, /* the argument names a header field, and the field says it */
-    FAMILY_OF_SECRETS
-};
-
-struct variable {
-    const char *name; /* a family's ends with `_` */
-    enum variable_family family;
-    /* False: unset. The value lives until the exchange ends. */
-    bool (*get)(struct exchange *x, struct span arg, struct span *ret);
-    const char *help;
-};
-
-static inline bool variable_is_family(const struct variable *v)
-{
-    return v->family != NO_FAMILY && v->family != LATE;
-}
-
-/* The slots of filters, from the source outwards (nginx-semantics 8): the enum is the order. */
-enum filter_slot {
-    SLOT_STORE,       /* the cache's */
-    SLOT_BUFFERING,   /* proxy_buffering */
-    SLOT_CONDITIONAL, /* 304, 412 */
-    SLOT_HEADERS,     /* add_header, expires */
-    SLOT_SUB,         /* sub_filter */
-    SLOT_GZIP,
-    SLOT_RANGE,
-    FILTER_SLOTS
-};
-
-struct filter {
-    enum filter_slot slot;
-    /* Asked after the wrapper before it changed the head. It may change the head itself. */
-    bool (*wants)(struct exchange *x, const void *settings);
-    /* The new outer source, which owns the inner one; never NULL. NULL as a function: `wants` has
-     * done all. */
-    struct source *(*wrap)(struct exchange *x, const void *settings, struct source *inner);
 };
 
 struct module {

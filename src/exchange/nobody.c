@@ -2,6 +2,11 @@
  */
 #include "exchange/nobody.h"
 
+#include "exchange/client.h"
+#include "net/io.h"
+
+#include <stddef.h>
+
 static enum io nobody_read_head(struct client *c)
 {
     (void)c;

@@ -1,14 +1,30 @@
 /* Answers that we make ourselves: errors, redirects, `return`, denials. The source behind them
  * gives one piece of memory. Bodies are NGINX's for the reverse face; the forward face answers by
- * Accept (forward-semantics 9), and everything that a peer chose is escaped. */
+ * Accept (forward-semantics 9), and everything that a peer chose is escaped.
+ *
+ *     exchange_fail -> exchange_refuse --+--> error_page_answers (error_page.c)
+ *                      exchange_redirect-+--> or page_error, page_redirect: a page of ours
+ *     exchange_answer ----------------------> set_page: the text that was given
+ */
 #include "exchange/page.h"
 
+#include "base/buf.h"
+#include "base/errlog.h"
 #include "base/json.h"
 #include "base/link.h"
+#include "conf/settings.h"
 #include "exchange/carried.h"
+#include "exchange/client.h"
 #include "exchange/core.h"
 #include "exchange/error_page.h"
+#include "exchange/exchange.h"
+#include "exchange/listener.h"
+#include "exchange/log.h"
+#include "exchange/source.h"
+#include "net/conn.h"
+#include "net/io.h"
 #include "proto/escape.h"
+#include "proto/fields.h"
 
 const char exchange_explanation_key;
 

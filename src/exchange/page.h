@@ -1,7 +1,10 @@
 #ifndef EXCHANGE_PAGE_H
 #define EXCHANGE_PAGE_H
 
-#include "exchange/exchange.h"
+#include "base/span.h"
+#include "exchange/decision.h"
+
+struct exchange;
 
 /* Pages of our own that no `error_page` replaces: for whoever has asked it, or is past it. */
 

@@ -22,8 +22,4 @@ enum phase {
     PHASES
 };
 
-/* What a hook says. NEXT: no opinion. PASS: I allow (`satisfy any` needs to know). After ANSWER (a
- * source is set) and REFUSE (exchange_refuse set one) no later hook runs. */
-enum verdict { NEXT, PASS, ANSWER, REFUSE };
-
 #endif

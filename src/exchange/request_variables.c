@@ -1,16 +1,24 @@
 /* The variables of an exchange itself (nginx-semantics 10). Values that must be made live in its
- * arena. */
+ * arena; all others are spans of what the exchange holds anyway.
+ *
+ * A getter may be called before there is a server, and for a request whose head was malformed: what
+ * is not known is unset (false) or empty. Those of a LATE_ROW change until the exchange ends. */
 #include "exchange/request_variables.h"
 
+#include "base/buf.h"
 #include "base/random.h"
-#include "exchange/core.h"
+#include "conf/settings.h"
 #include "exchange/exchange.h"
+#include "exchange/generation.h"
 #include "exchange/template.h"
+#include "exchange/turn.h"
 #include "proto/base64.h"
+#include "proto/fields.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
+/* A span without bytes of its own (`at` is NULL) is an unset variable; an empty one is set. */
 static bool give(struct span value, struct span *ret)
 {
     *ret = value;
@@ -46,6 +54,7 @@ static bool decimal(struct exchange *x, uint64_t value, struct span *ret)
     return true;
 }
 
+/* `12.345`: NGINX's form of times. */
 static bool seconds(struct exchange *x, uint64_t ms, struct span *ret)
 {
     char *text = arena_alloc(&x->arena, 28);
@@ -214,6 +223,7 @@ GETTER(http)
     return joined(x, &x->request.fields, name, ret);
 }
 
+/* Content-Length is written by whoever sends the head, from the length alone (h1_send.c). */
 GETTER(sent_http)
 {
     char room[LONGEST_NAME];
@@ -244,6 +254,7 @@ GETTER(arg)
     return false;
 }
 
+/* `a=1; b=2`; the names without regard to case, as NGINX compares them. */
 static bool cookie_in(struct span rest, struct span name, struct span *ret)
 {
     while (rest.len > 0) {
@@ -401,6 +412,7 @@ GETTER(request_completion)
 
 static const char request_id_key;
 
+/* Made when it is first asked for, and then the same in every log and field. */
 GETTER(request_id)
 {
     struct span *id = exchange_note(x, &request_id_key);
@@ -420,6 +432,7 @@ GETTER(request_id)
     return give(*id, ret);
 }
 
+/* `WHAT DETAIL at FILE:LINE`; WHAT is left out where the detail begins with it. */
 static void add_decision(const struct exchange *x, const struct decision *d, struct buf *out)
 {
     struct span file =
@@ -441,6 +454,7 @@ static void add_decision(const struct exchange *x, const struct decision *d, str
     }
 }
 
+/* The first decisions and the latest; `...` where some between them were dropped (decided()). */
 GETTER(decided_by)
 {
     const struct decisions *d = &x->decisions;

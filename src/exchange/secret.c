@@ -1,6 +1,8 @@
 /* Which words of a configuration are secrets, by the name of what they are given to. */
 #include "exchange/secret.h"
 
+#include "base/span.h"
+#include "conf/tree.h"
 #include "proto/fields.h"
 
 /* Names that are no standard's, of fields and of parameters: X-Api-Key, DB_PASSWORD. */

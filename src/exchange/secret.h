@@ -1,7 +1,9 @@
 #ifndef EXCHANGE_SECRET_H
 #define EXCHANGE_SECRET_H
 
-#include "conf/tree.h"
+#include <stdbool.h>
+
+struct conf_word;
 
 /* For conf_type.hides, of rows like `proxy_set_header NAME VALUE`: is word `i` the value of a field
  * that holds a credential, by its name? A value that is only a variable is none yet. */

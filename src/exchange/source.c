@@ -1,8 +1,16 @@
 /* What sources share. Owns nothing. */
 #include "exchange/source.h"
 
+#include "base/errlog.h"
+#include "exchange/client.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
+#include "exchange/fault.h"
+#include "exchange/log.h"
+#include "exchange/worker.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/loop.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,7 +1,8 @@
 #ifndef EXCHANGE_SOURCE_H
 #define EXCHANGE_SOURCE_H
 
-#include "net/conn.h"
+#include "base/span.h"
+#include "net/io.h"
 
 /* Where an answer comes from: file, origin, status page, tunnel, cache. A filter is a source
  * wrapped round a source; pulling gives back-pressure for nothing. */

@@ -1,7 +1,11 @@
 /* A file without a name for what does not fit into memory. Owns its descriptor. */
 #include "exchange/spool.h"
 
+#include "base/errlog.h"
 #include "base/os.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/worker.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 #ifndef EXCHANGE_SPOOL_H
 #define EXCHANGE_SPOOL_H
 
-#include "exchange/exchange.h"
+#include "base/span.h"
 
 /* Bytes of a body that are too many for memory: a file without a name in a configured folder, made
  * at the first of them. Its bytes are counted in the worker (`spooled`). Writing goes to the page

@@ -1,5 +1,8 @@
 /* Status codes and methods: the facts about them that several rooms ask for (RFC 9110 9, 15). */
+#include "base/span.h"
 #include "exchange/exchange.h"
+#include "exchange/request.h"
+#include "exchange/response.h"
 
 static const struct {
     unsigned status;

@@ -1,11 +1,25 @@
 /* Values with variables: compiled once, evaluated for each exchange. Owns nothing: parts lie in the
- * generation arena. */
+ * generation arena.
+ *
+ *     "/a/$host/${uri}b"  ->  literal "/a/" | host | literal "/" | uri | literal "b"
+ *
+ * A value without variables has no parts, only its text: it costs no copy. In logs the parts are
+ * printed one by one, so that each value is escaped by itself, and secrets are hidden. */
 #include "exchange/template.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "exchange/declared.h"
 #include "exchange/draft.h"
 #include "exchange/exchange.h"
 #include "exchange/expression.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "exchange/variable.h"
+#include "exchange/worker.h"
+#include "proto/fields.h"
 #include "proto/uri.h"
 
 enum { LONGEST_VALUE = 64 * 1024 };
@@ -16,6 +30,7 @@ struct template_part {
     struct span argument;            /* of a family */
 };
 
+/* In one module's rows. A family needs a rest: `$http_` alone is no variable. */
 static const struct variable *find_in(const struct variable *rows, struct span name,
                                       struct span *ret_argument)
 {
@@ -153,6 +168,7 @@ static bool take_variable(struct conf_call *call, unsigned word, struct span *te
     return true;
 }
 
+/* Each `$` begins a variable, and has at most one literal before it; one more at the end. */
 static size_t most_parts(struct span text)
 {
     size_t dollars = 0;
@@ -338,6 +354,7 @@ void template_log(struct exchange *x, const struct template *t, struct buf *out,
         show_part(x, &t->parts[i], &showing, out);
 }
 
+/* Its value is not final before a tunnel has ended: a draft keeps its variable, not its value. */
 static bool is_late(const struct template_part *p)
 {
     return p->variable != NULL && p->variable->family == LATE;

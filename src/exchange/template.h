@@ -1,13 +1,16 @@
 #ifndef EXCHANGE_TEMPLATE_H
 #define EXCHANGE_TEMPLATE_H
 
-#include "conf/call.h"
+#include "base/span.h"
+
+struct buf;
+struct conf_call;
 
 /* A value with variables: literals and variables in turn. Names are looked up once, while the
  * configuration is read; an unknown one is refused at its place. */
+struct draft_writer;
 struct exchange;
 struct template_part;
-struct draft_writer;
 
 enum { LONGEST_NAME = 64 }; /* of a variable */
 

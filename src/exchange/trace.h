@@ -1,6 +1,10 @@
 #ifndef EXCHANGE_TRACE_H
 #define EXCHANGE_TRACE_H
 
+#include "base/arena.h"
+#include "base/span.h"
+#include "conf/settings.h"
+#include "exchange/decision.h"
 #include "exchange/exchange.h"
 
 /* All that was decided for one exchange, in order: what decided() notes, and what only a reader of

@@ -1,6 +1,11 @@
 /* Media types by extension. */
 #include "exchange/types.h"
 
+#include "base/arena.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/tree.h"
+
 #include <stdlib.h>
 
 struct type_entry {

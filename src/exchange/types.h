@@ -1,7 +1,7 @@
 #ifndef EXCHANGE_TYPES_H
 #define EXCHANGE_TYPES_H
 
-#include "conf/call.h"
+#include "base/span.h"
 
 /* Media types by file extension: the built-in table, or that of a `types { }` block. */
 struct types_table {

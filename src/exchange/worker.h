@@ -1,12 +1,9 @@
 #ifndef EXCHANGE_WORKER_H
 #define EXCHANGE_WORKER_H
 
-#include "base/errlog.h"
+#include "base/budget.h"
 #include "base/hash.h"
 #include "base/link.h"
-#include "base/pattern.h"
-#include "net/dns.h"
-#include "net/loop.h"
 
 /* One worker: a loop and all that lives as long as it. Passed, never global. */
 struct worker {

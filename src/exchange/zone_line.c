@@ -1,6 +1,9 @@
 /* The lines of a configuration that ask for shared memory. */
 #include "exchange/zone_line.h"
 
+#include "base/arena.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "conf/types.h"
 #include "exchange/generation.h"
 

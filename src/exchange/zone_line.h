@@ -1,8 +1,12 @@
 #ifndef EXCHANGE_ZONE_LINE_H
 #define EXCHANGE_ZONE_LINE_H
 
-#include "base/zone.h"
-#include "conf/call.h"
+#include "base/span.h"
+#include "base/shape.h"
+#include "conf/settings.h"
+
+struct conf;
+struct conf_call;
 
 /* Zones of a configuration: `zone=NAME:SIZE`. All of them have one space of names; the same name
  * with the same use and shape is the same memory before and after a reload. */

@@ -8,10 +8,17 @@
  * Owns nothing. */
 #include "fetch/accel.h"
 
+#include "base/buf.h"
+#include "base/errlog.h"
 #include "exchange/carried.h"
 #include "exchange/error_page.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/worker.h"
 #include "fetch/attempts.h"
 #include "fetch/origin.h"
+#include "fetch/proxy.h"
+#include "proto/fields.h"
 #include "proto/uri.h"
 
 enum { LONGEST_PATH = 64 * 1024 };

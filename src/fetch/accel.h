@@ -1,7 +1,12 @@
 #ifndef FETCH_ACCEL_H
 #define FETCH_ACCEL_H
 
-#include "fetch/proxy.h"
+#include "exchange/decision.h"
+
+#include <stdbool.h>
+
+struct exchange;
+struct proxy_settings;
 
 /* What an upstream tells us, not its clients: `X-Accel-*`, and errors that are ours to replace. */
 

@@ -1,8 +1,18 @@
 /* `$upstream_*`: a value for each attempt, joined by commas; by a colon where an internal redirect
- * led to another source. */
+ * led to another source.
+ *
+ *     attempt_begin -> the origin fills in status, times, bytes -> the getters read them
+ *
+ * They are a note of the exchange, in its arena. Beyond MOST_ATTEMPTS the last one is
+ * overwritten. */
 #include "fetch/attempts.h"
 
+#include "base/buf.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
 #include "exchange/template.h"
+#include "exchange/turn.h"
+#include "proto/fields.h"
 
 #include <inttypes.h>
 
@@ -53,6 +63,7 @@ struct attempt *attempt_begin(struct exchange *x, const char *peer)
     return a;
 }
 
+/* `a, b : c`: what NGINX prints. */
 static bool join(struct exchange *x, void (*print)(const struct attempt *, struct buf *),
                  struct span *ret)
 {
@@ -71,6 +82,7 @@ static bool join(struct exchange *x, void (*print)(const struct attempt *, struc
     return true;
 }
 
+/* Seconds; `-`: it did not come so far. */
 static void print_time(uint64_t ms, struct buf *out)
 {
     if (ms == NOT_REACHED)

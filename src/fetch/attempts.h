@@ -1,7 +1,12 @@
 #ifndef FETCH_ATTEMPTS_H
 #define FETCH_ATTEMPTS_H
 
-#include "exchange/exchange.h"
+#include "exchange/variable.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct exchange;
 
 /* What happened with each upstream that was asked, for `$upstream_*` (nginx-semantics 7.5). */
 

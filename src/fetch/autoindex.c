@@ -7,13 +7,24 @@
  * rest, name by name. Owns the folder's stream and the names. */
 #include "fetch/autoindex.h"
 
+#include "base/buf.h"
+#include "base/errlog.h"
 #include "base/link.h"
+#include "conf/directive.h"
 #include "conf/types.h"
 #include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
+#include "exchange/source.h"
 #include "exchange/template.h"
 #include "exchange/trace.h"
+#include "exchange/worker.h"
 #include "fetch/file.h"
 #include "fetch/listing.h"
+#include "fetch/root.h"
+#include "net/fiber.h"
+#include "net/io.h"
 
 #include <dirent.h>
 #include <errno.h>

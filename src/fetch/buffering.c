@@ -11,13 +11,22 @@
  */
 #include "fetch/buffering.h"
 
-#include "fetch/accel.h"
-
+#include "base/buf.h"
 #include "base/link.h"
+#include "exchange/client.h"
 #include "exchange/exchange.h"
+#include "exchange/filter.h"
+#include "exchange/source.h"
 #include "exchange/spool.h"
+#include "exchange/worker.h"
+#include "fetch/accel.h"
 #include "fetch/origin.h"
 #include "fetch/proxy.h"
+#include "net/block.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "net/timer.h"
+#include "proto/fields.h"
 
 enum { SPILLED_A_TURN = 64 * 1024 };
 

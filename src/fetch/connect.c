@@ -5,11 +5,31 @@
  * The dial comes before the answer, so that denial and failure are real statuses. */
 #include "fetch/connect.h"
 
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/link.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
-#include "exchange/core.h"
+#include "exchange/client.h"
+#include "exchange/destination.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
+#include "exchange/source.h"
 #include "exchange/trace.h"
+#include "exchange/turn.h"
+#include "fetch/attempts.h"
 #include "fetch/origin.h"
+#include "fetch/proxy.h"
 #include "fetch/tunnel.h"
+#include "fetch/upstream/pool.h"
+#include "net/dial.h"
+#include "net/dns.h"
+#include "net/io.h"
+#include "net/pump.h"
 
 #include <errno.h>
 

@@ -1,8 +1,6 @@
 #ifndef FETCH_CONNECT_H
 #define FETCH_CONNECT_H
 
-#include "exchange/module.h"
-
 /* CONNECT: the client's bytes go to the host that it named, and back. */
 extern const struct module connect_module;
 

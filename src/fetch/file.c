@@ -6,12 +6,28 @@
  */
 #include "fetch/file.h"
 
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/errlog.h"
 #include "base/link.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "conf/types.h"
 #include "exchange/carried.h"
 #include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
+#include "exchange/source.h"
+#include "exchange/template.h"
 #include "exchange/trace.h"
+#include "exchange/variable.h"
+#include "exchange/worker.h"
 #include "fetch/open_files.h"
+#include "net/block.h"
+#include "net/io.h"
 #include "proto/uri.h"
 
 #include <errno.h>
@@ -184,6 +200,7 @@ static enum verdict answer_file(struct exchange *x, const struct file_settings *
     return ANSWER;
 }
 
+/* Relative links on the page of a folder need the slash. */
 static enum verdict redirect_to_folder(struct exchange *x)
 {
     struct buf url;
@@ -252,6 +269,7 @@ static enum verdict answer_known(struct exchange *x, const struct file_settings 
     return file_refuse(x, own, error);
 }
 
+/* The cache takes the descriptor over if it keeps the file; else the source closes it. */
 static enum verdict answer_opened(struct exchange *x, const struct file_settings *own,
                                   struct span tail, int fd, const struct stat *st)
 {
@@ -264,6 +282,7 @@ static enum verdict answer_opened(struct exchange *x, const struct file_settings
     return answer_file(x, own, fd, kept, facts);
 }
 
+/* That a file is not there may be kept, too (open_file_cache_errors). */
 static enum verdict refuse_unopened(struct exchange *x, const struct file_settings *own,
                                     struct span tail, int error)
 {
@@ -276,6 +295,8 @@ static enum verdict refuse_unopened(struct exchange *x, const struct file_settin
     return file_refuse(x, own, error);
 }
 
+/* O_NONBLOCK: opening a FIFO would wait for a writer. What it is, is asked of the descriptor, not
+ * of the name: between two looks at a name it may be another file. */
 static enum verdict open_and_answer(struct exchange *x, const struct file_settings *own,
                                     struct span tail)
 {

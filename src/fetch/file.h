@@ -1,7 +1,9 @@
 #ifndef FETCH_FILE_H
 #define FETCH_FILE_H
 
-#include "exchange/module.h"
+#include "base/span.h"
+#include "conf/settings.h"
+#include "exchange/decision.h"
 #include "fetch/root.h"
 
 /* `root`, `alias`, `index`: files as answers. */

@@ -5,9 +5,17 @@
  *
  * The balancer is that of a process that has just started: what a running one has seen of its peers
  * is not known here. */
-#include "fetch/origin.h"
-
+#include "base/buf.h"
+#include "base/link.h"
+#include "conf/settings.h"
+#include "exchange/destination.h"
+#include "exchange/exchange.h"
 #include "exchange/trace.h"
+#include "fetch/origin.h"
+#include "fetch/proxy.h"
+#include "fetch/upstream/upstream.h"
+#include "net/dns.h"
+#include "net/io.h"
 
 static const struct place nowhere;
 

@@ -3,7 +3,11 @@
  * included, as they are in NGINX by many who never pass. */
 #include "fetch/gateway.h"
 
+#include "base/arena.h"
+#include "base/span.h"
 #include "conf/call.h"
+#include "conf/directive.h"
+#include "exchange/module.h"
 #include "exchange/secret.h"
 
 static bool set_parameter(struct conf_call *call, void *field)

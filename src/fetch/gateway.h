@@ -1,8 +1,6 @@
 #ifndef FETCH_GATEWAY_H
 #define FETCH_GATEWAY_H
 
-#include "exchange/module.h"
-
 /* `fastcgi_param`, `uwsgi_param`, `scgi_param`. */
 extern const struct module gateway_module;
 

@@ -7,7 +7,13 @@
  * meantime leads nowhere. Owns a descriptor for the folder it stands in. */
 #include "fetch/links.h"
 
+#include "base/arena.h"
 #include "base/os.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "exchange/exchange.h"
+#include "exchange/template.h"
+#include "fetch/root.h"
 #include "proto/uri.h"
 
 #include <errno.h>

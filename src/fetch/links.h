@@ -1,7 +1,10 @@
 #ifndef FETCH_LINKS_H
 #define FETCH_LINKS_H
 
-#include "fetch/root.h"
+#include "base/span.h"
+
+struct exchange;
+struct root_links;
 
 /* Opens an absolute path, ended by a zero, whose symbolic links are judged by `links`: as
  * root_open. */

@@ -2,6 +2,7 @@
  * escaped, and as a link they are one segment that no browser takes for a scheme. Owns nothing. */
 #include "fetch/listing.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "proto/escape.h"

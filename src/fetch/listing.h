@@ -1,9 +1,11 @@
 #ifndef FETCH_LISTING_H
 #define FETCH_LISTING_H
 
-#include "base/buf.h"
+#include "base/span.h"
 
 #include <sys/types.h>
+
+struct buf;
 
 /* What a list of a folder looks like (nginx-semantics 6.6): text in, text out. */
 enum listing_format { LISTING_HTML, LISTING_XML, LISTING_JSON, LISTING_JSONP };

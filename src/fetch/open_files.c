@@ -7,11 +7,18 @@
  * the entries and their descriptors. */
 #include "fetch/open_files.h"
 
+#include "base/arena.h"
 #include "base/charged.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/link.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
-#include "proto/date.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "exchange/turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>

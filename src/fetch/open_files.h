@@ -1,10 +1,12 @@
 #ifndef FETCH_OPEN_FILES_H
 #define FETCH_OPEN_FILES_H
 
-#include "exchange/exchange.h"
-#include "exchange/module.h"
+#include "base/span.h"
 
 #include <sys/stat.h>
+
+struct generation;
+struct exchange;
 
 /* `open_file_cache`: files that stay open between requests, with what their answers say of them. A
  * file that was replaced is noticed when `open_file_cache_valid` is over, as in NGINX. */

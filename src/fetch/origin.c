@@ -7,10 +7,19 @@
  * Owns its connection until it is given back to the pool. */
 #include "fetch/origin.h"
 
+#include "base/errlog.h"
+#include "base/link.h"
 #include "base/os.h"
 #include "exchange/body.h"
-#include "exchange/core.h"
+#include "exchange/client.h"
+#include "exchange/exchange.h"
+#include "exchange/turn.h"
+#include "fetch/attempts.h"
+#include "fetch/proxy.h"
 #include "fetch/proxy_pass.h"
+#include "fetch/upstream/pool.h"
+#include "net/conn.h"
+#include "net/timer.h"
 
 #include <errno.h>
 

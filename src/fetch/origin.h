@@ -1,10 +1,22 @@
 #ifndef FETCH_ORIGIN_H
 #define FETCH_ORIGIN_H
 
-#include "fetch/attempts.h"
-#include "fetch/proxy.h"
-#include "net/dial.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "exchange/decision.h"
+#include "exchange/fault.h"
+#include "exchange/log.h"
+#include "exchange/source.h"
+#include "fetch/upstream/upstream.h"
+#include "net/block.h"
+#include "net/fiber.h"
+#include "net/io.h"
 #include "proto/chunked.h"
+#include "proto/framing.h"
+
+struct fields;
+struct h1_response;
+struct resolve_result;
 
 /* An HTTP/1 origin as source: a peer of an upstream group, or what a client of the forward face
  * named.

@@ -1,8 +1,22 @@
 /* The body of an origin's answer: used where it was received; chunk framing is taken out in place;
  * a long body of known length is spliced, if nobody on its way looks into it. */
-#include "fetch/origin.h"
-
+#include "base/errlog.h"
+#include "base/link.h"
 #include "base/os.h"
+#include "base/span.h"
+#include "exchange/fault.h"
+#include "exchange/log.h"
+#include "exchange/source.h"
+#include "exchange/turn.h"
+#include "fetch/attempts.h"
+#include "fetch/origin.h"
+#include "fetch/proxy.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/io.h"
+#include "net/sock.h"
+#include "proto/chunked.h"
+#include "proto/framing.h"
 
 enum { WORTH_A_PIPE = 128 << 10 };
 

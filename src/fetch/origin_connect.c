@@ -1,11 +1,22 @@
 /* A connection for the next attempt: an idle one if there is any, else a new one. Peers of a group
  * come from its balancer; on the forward face the client named the host, its addresses are resolved
  * and judged, and the connection goes to exactly an address that was allowed. */
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/hash.h"
+#include "exchange/destination.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/turn.h"
+#include "fetch/attempts.h"
 #include "fetch/origin.h"
-
+#include "fetch/proxy.h"
 #include "fetch/resolver.h"
-
+#include "fetch/upstream/pool.h"
+#include "fetch/upstream/upstream.h"
 #include "net/dial.h"
+#include "net/dns.h"
+#include "net/io.h"
 
 #include <errno.h>
 #include <stdio.h>

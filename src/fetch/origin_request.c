@@ -4,11 +4,19 @@
  *     METHOD URI HTTP/1.1
  *     Host, proxy_set_header lines, framing of ours, then the client's fields in their order
  */
-#include "fetch/origin.h"
-
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/span.h"
 #include "exchange/body.h"
-#include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/request.h"
+#include "exchange/template.h"
+#include "fetch/origin.h"
+#include "fetch/proxy.h"
 #include "proto/byte_class.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
 #include "proto/uri.h"
 
 enum { MOST_NOMINATED = 64 };

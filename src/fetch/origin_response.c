@@ -1,8 +1,27 @@
 /* An origin's answer: its head, read as strictly as a client's, and what of it goes on
  * (nginx-semantics 7.3). */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cursor.h"
+#include "base/errlog.h"
+#include "base/span.h"
+#include "exchange/client.h"
+#include "exchange/fault.h"
+#include "exchange/log.h"
+#include "exchange/request.h"
+#include "exchange/response.h"
+#include "exchange/turn.h"
+#include "fetch/attempts.h"
 #include "fetch/origin.h"
-
-#include "exchange/core.h"
+#include "fetch/proxy.h"
+#include "fetch/proxy_redirect.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/io.h"
+#include "proto/chunked.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
+#include "proto/h1.h"
 
 enum { MOST_INTERIM = 16, MOST_FIELDS = 1000 };
 

@@ -7,9 +7,24 @@
  *
  * A server that answers 101 by accident, or because a client made it fetch a URL that does, must
  * not open a way round all rules (WS-02): it has to show that it saw the client's key. */
+#include "base/buf.h"
+#include "base/link.h"
+#include "exchange/client.h"
+#include "exchange/exchange.h"
+#include "exchange/source.h"
+#include "exchange/template.h"
 #include "fetch/origin.h"
+#include "fetch/proxy.h"
 #include "fetch/tunnel.h"
+#include "fetch/upstream/upstream.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/io.h"
+#include "net/pump.h"
 #include "proto/base64.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
+#include "proto/h1.h"
 #include "tls/sha1.h"
 
 static bool is_websocket(struct span protocol)

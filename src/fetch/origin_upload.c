@@ -9,8 +9,25 @@
  *
  * An origin that has answered may stop reading: its answer counts, not our failure (FLOW-28,
  * FLOW-29). */
+#include "base/buf.h"
+#include "base/errlog.h"
 #include "exchange/body.h"
+#include "exchange/client.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/source.h"
+#include "exchange/turn.h"
+#include "fetch/attempts.h"
 #include "fetch/origin.h"
+#include "fetch/proxy.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "net/sock.h"
+#include "proto/chunked.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
 
 static enum io write_all(struct origin *o, struct iovec *iov, int n)
 {

@@ -2,13 +2,23 @@
  * as source. */
 #include "fetch/proxy.h"
 
-#include "exchange/core.h"
-#include "exchange/location_line.h"
+#include "base/buf.h"
+#include "conf/build.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/types.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 #include "exchange/secret.h"
+#include "exchange/variable.h"
 #include "fetch/accel.h"
+#include "fetch/attempts.h"
 #include "fetch/buffering.h"
 #include "fetch/origin.h"
 #include "fetch/proxy_pass.h"
+#include "fetch/upstream/pool.h"
 
 enum {
     ANYWHERE = CTX_HTTP | CTX_SERVER | CTX_LOCATION | CTX_FORWARD,

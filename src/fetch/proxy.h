@@ -1,11 +1,11 @@
 #ifndef FETCH_PROXY_H
 #define FETCH_PROXY_H
 
-#include "conf/types.h"
-#include "exchange/exchange.h"
+#include "base/span.h"
+#include "conf/settings.h"
 #include "exchange/template.h"
 #include "fetch/proxy_redirect.h"
-#include "fetch/upstream/upstream.h"
+#include "proto/fields.h"
 
 /* `proxy_*`: how requests go on to an upstream. The forward face reads the same settings for the
  * origins that its clients name. */

@@ -9,12 +9,23 @@
  * request line is escaped where it is written. Owns nothing. */
 #include "fetch/proxy_pass.h"
 
+#include "base/errlog.h"
 #include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "exchange/exchange.h"
 #include "exchange/location_line.h"
+#include "exchange/log.h"
+#include "exchange/template.h"
+#include "fetch/attempts.h"
 #include "fetch/origin.h"
 #include "fetch/proxy.h"
 #include "fetch/resolver.h"
+#include "fetch/upstream/pool.h"
+#include "fetch/upstream/upstream.h"
+#include "net/dns.h"
+#include "net/timer.h"
+#include "proto/fields.h"
 #include "proto/uri.h"
 
 #include <string.h>

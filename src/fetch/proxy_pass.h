@@ -2,7 +2,7 @@
 #define FETCH_PROXY_PASS_H
 
 #include "base/span.h"
-#include "conf/directive.h"
+#include "net/io.h"
 
 /* `proxy_pass URL`: where requests go on to. A URL without variables is known before the first
  * request; one with them is made for each. */

@@ -10,13 +10,16 @@
 #include "fetch/proxy_redirect.h"
 
 #include "base/buf.h"
+#include "base/pattern.h"
 #include "conf/call.h"
+#include "conf/directive.h"
 #include "exchange/core.h"
 #include "exchange/exchange.h"
 #include "exchange/expression.h"
-#include "exchange/page.h"
 #include "exchange/template.h"
+#include "exchange/worker.h"
 #include "fetch/proxy.h"
+#include "proto/fields.h"
 
 #include <string.h>
 

@@ -1,7 +1,9 @@
 #ifndef FETCH_PROXY_REDIRECT_H
 #define FETCH_PROXY_REDIRECT_H
 
-#include "conf/directive.h"
+#include "conf/settings.h"
+
+struct conf;
 
 /* `proxy_redirect`: what becomes of an upstream's Location and Refresh (nginx-semantics 7.3). */
 struct exchange;

@@ -2,7 +2,18 @@
  * bundle. */
 #include "fetch/resolver.h"
 
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/span.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "exchange/worker.h"
+#include "net/dns.h"
 
 struct resolver_settings {
     struct resolver_line {

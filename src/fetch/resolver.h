@@ -1,7 +1,7 @@
 #ifndef FETCH_RESOLVER_H
 #define FETCH_RESOLVER_H
 
-#include "exchange/exchange.h"
+struct exchange;
 
 /* `resolver`: who is asked for the addresses of names. Each forward block has a resolver of its
  * own, the reverse face one, and so has each server or location that names its servers itself; so

@@ -8,8 +8,14 @@
 #include "fetch/root.h"
 
 #include "base/os.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
 #include "exchange/location_line.h"
+#include "exchange/worker.h"
 #include "fetch/links.h"
+#include "net/loop.h"
 #include "proto/uri.h"
 
 #include <errno.h>

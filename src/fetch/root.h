@@ -1,7 +1,8 @@
 #ifndef FETCH_ROOT_H
 #define FETCH_ROOT_H
 
-#include "exchange/exchange.h"
+#include "base/span.h"
+#include "conf/settings.h"
 #include "exchange/template.h"
 
 /* The folder under which files are served: `root`, `alias`. Held open, so that each request

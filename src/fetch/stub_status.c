@@ -1,9 +1,16 @@
 /* stub_status: what NGINX's tools read of a server, in five lines of text; and the numbers as
  * variables. They are counted where they change (exchange/stat.h), in a zone of all workers. */
-#include "conf/types.h"
+#include "base/buf.h"
+#include "base/counters.h"
+#include "base/shape.h"
+#include "base/zone.h"
+#include "conf/directive.h"
 #include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 #include "exchange/stat.h"
-#include "exchange/trace.h"
+#include "exchange/variable.h"
 #include "exchange/zone_line.h"
 
 struct stub_settings {

@@ -6,10 +6,19 @@
  * It stands in fetch, not in decide, since files are opened below a root, and only there. */
 #include "fetch/try_files.h"
 
+#include "base/errlog.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/tree.h"
 #include "conf/types.h"
 #include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
+#include "exchange/template.h"
 #include "fetch/file.h"
+#include "fetch/root.h"
 #include "proto/uri.h"
 
 #include <errno.h>

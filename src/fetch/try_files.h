@@ -1,8 +1,6 @@
 #ifndef FETCH_TRY_FILES_H
 #define FETCH_TRY_FILES_H
 
-#include "exchange/module.h"
-
 /* `try_files`: the first file that exists, else the last word. */
 extern const struct module try_files_module;
 

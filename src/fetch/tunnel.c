@@ -3,12 +3,25 @@
  * keeps itself. */
 #include "fetch/tunnel.h"
 
+#include "base/buf.h"
 #include "base/charged.h"
+#include "base/errlog.h"
+#include "base/link.h"
+#include "exchange/client.h"
 #include "exchange/core.h"
 #include "exchange/draft.h"
+#include "exchange/exchange.h"
 #include "exchange/hold.h"
+#include "exchange/log.h"
 #include "exchange/nobody.h"
 #include "exchange/stat.h"
+#include "exchange/turn.h"
+#include "fetch/attempts.h"
+#include "fetch/upstream/pool.h"
+#include "net/conn.h"
+#include "net/io.h"
+#include "net/pump.h"
+#include "net/sock.h"
 
 /* What is logged at its end. */
 struct lines {

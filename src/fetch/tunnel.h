@@ -1,9 +1,13 @@
 #ifndef FETCH_TUNNEL_H
 #define FETCH_TUNNEL_H
 
-#include "fetch/attempts.h"
-#include "fetch/upstream/pool.h"
-#include "net/pump.h"
+#include "base/span.h"
+#include "exchange/source.h"
+#include "exchange/variable.h"
+
+struct pump_options;
+struct upstream_conn;
+struct worker;
 
 /* Tunnels that are alive: what CONNECT and an upgrade (101) become. */
 

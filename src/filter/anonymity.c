@@ -8,10 +8,16 @@
  *     Proxy, Proxy-*     -                    -                  -
  *
  * Tunnels are not touched. Values that are made lie in the exchange's arena. */
-#include "conf/types.h"
+#include "base/buf.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "exchange/exchange.h"
-#include "exchange/trace.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 #include "exchange/template.h"
+#include "exchange/trace.h"
+#include "exchange/worker.h"
+#include "proto/fields.h"
 #include "proto/uri.h"
 
 enum anonymity { ANONYMITY_TRANSPARENT, ANONYMITY_ANONYMOUS, ANONYMITY_ELITE };

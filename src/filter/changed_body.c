@@ -1,6 +1,12 @@
 /* Heads of answers whose body a filter changes. Owns nothing. */
 #include "filter/changed_body.h"
 
+#include "base/arena.h"
+#include "base/span.h"
+#include "exchange/exchange.h"
+#include "exchange/response.h"
+#include "proto/fields.h"
+
 void response_forget_length(struct exchange *x)
 {
     x->response.length = LENGTH_UNKNOWN;

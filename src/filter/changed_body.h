@@ -1,7 +1,7 @@
 #ifndef FILTER_CHANGED_BODY_H
 #define FILTER_CHANGED_BODY_H
 
-#include "exchange/exchange.h"
+struct exchange;
 
 /* What the head of an answer may still say once a filter gives another body. */
 

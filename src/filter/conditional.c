@@ -2,9 +2,13 @@
  * they changed. */
 #include "filter/conditional.h"
 
+#include "conf/directive.h"
 #include "conf/types.h"
 #include "exchange/exchange.h"
+#include "exchange/filter.h"
+#include "exchange/module.h"
 #include "proto/date.h"
+#include "proto/fields.h"
 #include "proto/range.h"
 
 enum since { SINCE_OFF, SINCE_EXACT, SINCE_BEFORE };

@@ -1,8 +1,6 @@
 #ifndef FILTER_CONDITIONAL_H
 #define FILTER_CONDITIONAL_H
 
-#include "exchange/module.h"
-
 /* 304 and 412, by If-Modified-Since, If-None-Match and their kin. */
 extern const struct module conditional_module;
 

@@ -6,13 +6,25 @@
  */
 #include "filter/gzip.h"
 
+#include "base/buf.h"
+#include "base/pattern.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
+#include "exchange/exchange.h"
 #include "exchange/expression.h"
+#include "exchange/filter.h"
+#include "exchange/module.h"
 #include "exchange/trace.h"
+#include "exchange/turn.h"
+#include "exchange/variable.h"
+#include "exchange/worker.h"
 #include "filter/changed_body.h"
 #include "filter/gzip_stream.h"
 #include "filter/media_types.h"
 #include "proto/date.h"
+#include "proto/fields.h"
 
 enum proxied {
     PROXIED_OFF = 1 << 0,

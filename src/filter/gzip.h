@@ -1,7 +1,7 @@
 #ifndef FILTER_GZIP_H
 #define FILTER_GZIP_H
 
-#include "exchange/module.h"
+#include "base/span.h"
 
 /* `gzip` and its kin: answers leave compressed for clients that say they can read them. */
 extern const struct module gzip_module;

@@ -12,6 +12,8 @@
 #include "base/charged.h"
 #include "base/link.h"
 #include "exchange/exchange.h"
+#include "exchange/source.h"
+#include "exchange/turn.h"
 #include "filter/input.h"
 
 #include <zlib.h>

@@ -1,7 +1,9 @@
 #ifndef FILTER_GZIP_STREAM_H
 #define FILTER_GZIP_STREAM_H
 
-#include "exchange/source.h"
+#include <stdint.h>
+
+struct exchange;
 
 /* The compressor: a source round a source. */
 

@@ -2,9 +2,17 @@
  * `always`. */
 #include "filter/headers.h"
 
+#include "base/arena.h"
+#include "base/span.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "exchange/exchange.h"
+#include "exchange/filter.h"
+#include "exchange/module.h"
 #include "exchange/secret.h"
 #include "exchange/template.h"
+#include "proto/fields.h"
 
 struct added_header {
     struct span name;

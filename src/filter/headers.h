@@ -1,8 +1,6 @@
 #ifndef FILTER_HEADERS_H
 #define FILTER_HEADERS_H
 
-#include "exchange/module.h"
-
 /* `add_header`: fields of answers. */
 extern const struct module headers_module;
 

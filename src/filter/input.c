@@ -1,8 +1,9 @@
 /* The reading side of filters. Owns the inner source, and a block for pieces of files. */
 #include "filter/input.h"
 
-#include "base/link.h"
-#include "exchange/exchange.h"
+#include "base/span.h"
+#include "exchange/source.h"
+#include "exchange/turn.h"
 
 void input_init(struct input *in, struct source *inner)
 {

@@ -1,6 +1,13 @@
 /* `*_types`: lists of media types. */
 #include "filter/media_types.h"
 
+#include "base/arena.h"
+#include "base/span.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "exchange/exchange.h"
+#include "proto/fields.h"
+
 static bool add_type(struct conf_call *call, unsigned word, struct media_types *types)
 {
     struct span name = conf_word(call, word);

@@ -1,8 +1,11 @@
 #ifndef FILTER_MEDIA_TYPES_H
 #define FILTER_MEDIA_TYPES_H
 
-#include "conf/call.h"
-#include "exchange/exchange.h"
+#include "conf/settings.h"
+
+#include <stdbool.h>
+
+struct exchange;
 
 /* Which answers a filter touches: `gzip_types`, `sub_filter_types`. text/html always. */
 struct media_types {

@@ -2,11 +2,16 @@
  * Several parts in one answer are not made yet: such a request gets the whole. */
 #include "filter/range.h"
 
+#include "conf/directive.h"
 #include "conf/types.h"
 #include "exchange/carried.h"
-#include "proto/range.h"
-
+#include "exchange/exchange.h"
+#include "exchange/filter.h"
+#include "exchange/module.h"
+#include "exchange/source.h"
 #include "proto/date.h"
+#include "proto/fields.h"
+#include "proto/range.h"
 
 #include <stdio.h>
 

@@ -2,11 +2,22 @@
  * replacing itself is filter/sub_stream.c. */
 #include "filter/sub_filter.h"
 
+#include "base/errlog.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
+#include "exchange/exchange.h"
+#include "exchange/filter.h"
+#include "exchange/log.h"
+#include "exchange/module.h"
+#include "exchange/template.h"
 #include "exchange/trace.h"
 #include "filter/changed_body.h"
 #include "filter/media_types.h"
 #include "filter/sub_stream.h"
+#include "filter/substitution.h"
+#include "proto/fields.h"
 
 struct sub_line {
     struct template text;

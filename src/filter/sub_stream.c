@@ -7,9 +7,13 @@
  * inner source and both blocks. */
 #include "filter/sub_stream.h"
 
+#include "base/arena.h"
 #include "base/link.h"
-#include "exchange/exchange.h"
+#include "exchange/source.h"
+#include "exchange/template.h"
+#include "exchange/turn.h"
 #include "filter/input.h"
+#include "filter/substitution.h"
 
 enum { STEPS_A_TURN = 64, LONG_LITERAL = 1024 };
 

@@ -1,9 +1,9 @@
 #ifndef FILTER_SUB_STREAM_H
 #define FILTER_SUB_STREAM_H
 
-#include "exchange/source.h"
-#include "exchange/template.h"
-#include "filter/substitution.h"
+#include "base/span.h"
+
+struct exchange;
 
 /* A source in which texts are replaced. */
 struct replacement {

@@ -1,14 +1,29 @@
 /* Access logs (nginx-semantics 10): formats are templates; each value is escaped, so that a peer's
- * bytes never end a line or leave their quotes. */
+ * bytes never end a line or leave their quotes.
+ *
+ *     row:     access_log PATH FORMAT ...  -> struct access_log, its format still a name
+ *     check:   the name -> struct log_format; folders are noted, for the rights that make them
+ *     start:   in a worker: a sink for each path without variables
+ *     log:     condition, sink, line         at the end of an exchange
+ *     draft:   the same in two steps         a tunnel's: its exchange goes first (exchange/draft.h)
+ */
 #include "log/access.h"
 
-#include "base/log_file.h"
+#include "base/buf.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
 #include "exchange/draft.h"
 #include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
 #include "exchange/template.h"
+#include "exchange/worker.h"
 #include "log/escape.h"
+#include "log/failure.h"
 #include "log/sink.h"
+#include "log/syslog.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -452,6 +467,7 @@ static bool is_wanted(struct exchange *x, const struct access_log *log)
     return !log->condition.is_set || is_yes(template_value(x, &log->condition));
 }
 
+/* A value in the path may hold a slash: so `..` is looked for in what came out. */
 static bool climbs(struct span path)
 {
     struct span part;
@@ -491,6 +507,7 @@ static struct log_sink *sink_for(struct exchange *x, const struct access_log *lo
     return sink_at(x->worker, template_value(x, &log->path), fixed_folder(log->path.text).len);
 }
 
+/* The line is written straight into the sink's buffer. */
 static void write_to(struct exchange *x, const struct access_log *log)
 {
     struct log_sink *sink = is_wanted(x, log) ? sink_for(x, log) : NULL;
@@ -586,6 +603,8 @@ static struct log_sink *take_sink(struct span *draft, const struct draft_head *h
     return wanted ? sink_at(last->worker, path, head->fixed) : NULL;
 }
 
+/* A line that is not wanted has to be taken off the draft all the same: it goes into a buffer
+ * without room. */
 static void write_drafts(struct exchange *last, struct span draft)
 {
     struct draft_head head;

@@ -1,8 +1,11 @@
 #ifndef LOG_ACCESS_H
 #define LOG_ACCESS_H
 
-#include "conf/types.h"
-#include "exchange/module.h"
+#include <stdbool.h>
+
+struct generation;
+struct log_failure;
+struct placed_path;
 
 /* `access_log`, `log_format`: a line for each exchange. */
 extern const struct module access_log_module;

@@ -6,9 +6,18 @@
  * Lines lie in the generation arena; a file lives as long as a line names it. */
 #include "log/error_log.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
-#include "exchange/worker.h"
+#include "base/errlog_file.h"
+#include "base/link.h"
+#include "base/log_file.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "log/failure.h"
 #include "log/syslog.h"
+#include "net/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -170,6 +179,7 @@ static int open_syslog(struct error_file *f, const struct syslog *to)
     return fd < 0 ? fd : 0;
 }
 
+/* By the path as it is written: one descriptor for all lines that name it. */
 static int file_get(struct error_logs *logs, const struct error_line *line,
                     struct errlog_file **ret)
 {
@@ -281,6 +291,7 @@ void error_logs_each(const struct generation *g, void (*fn)(void *arg, struct pl
     }
 }
 
+/* They are one block of memory, chained in its order. */
 static void free_main(struct errlog **main)
 {
     struct errlog *m = *main;

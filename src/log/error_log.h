@@ -1,9 +1,13 @@
 #ifndef LOG_ERROR_LOG_H
 #define LOG_ERROR_LOG_H
 
-#include "exchange/generation.h"
-#include "log/failure.h"
-#include "net/loop.h"
+#include "base/errlog.h"
+#include "base/span.h"
+#include "conf/settings.h"
+#include "net/timer.h"
+
+struct generation;
+struct log_failure;
 
 /* `error_log`: several lines in a block, each with a level of its own; a block without lines has
  * those of the block around it. A file that several lines name is opened once. */

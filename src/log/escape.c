@@ -1,6 +1,7 @@
 /* Values of peers in the lines of a log. Owns nothing. */
 #include "log/escape.h"
 
+#include "base/buf.h"
 #include "base/json.h"
 
 static void add_hex(char byte, struct buf *out)

@@ -1,7 +1,9 @@
 #ifndef LOG_ESCAPE_H
 #define LOG_ESCAPE_H
 
-#include "base/buf.h"
+#include "base/span.h"
+
+struct buf;
 
 /* How a value stands in a line (`escape=` of log_format). In each of them it stays on its line.
  * `set` false: the variable has no value. */

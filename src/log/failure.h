@@ -1,7 +1,8 @@
 #ifndef LOG_FAILURE_H
 #define LOG_FAILURE_H
 
-#include "conf/directive.h"
+#include "base/span.h"
+#include "conf/settings.h"
 
 /* A log that could not be opened. */
 struct log_failure {

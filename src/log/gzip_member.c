@@ -2,6 +2,8 @@
  * Owns nothing beyond the call. */
 #include "log/gzip_member.h"
 
+#include "base/buf.h"
+
 #include <zlib.h>
 
 /* The smallest window that holds the text: memory for a small buffer stays small. */

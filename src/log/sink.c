@@ -6,10 +6,15 @@
  * Owns the descriptors. */
 #include "log/sink.h"
 
+#include "base/buf.h"
+#include "base/errlog.h"
 #include "base/link.h"
 #include "base/log_file.h"
 #include "exchange/generation.h"
+#include "exchange/worker.h"
 #include "log/gzip_member.h"
+#include "log/syslog.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,6 +52,7 @@ struct log_sink {
 
 /* --- what is lost --------------------------------------------------------------------------- */
 
+/* With the number of lines that were lost since it was said last. */
 static void say(struct log_sink *s, int error)
 {
     struct worker *w = s->all->worker;
@@ -187,6 +193,7 @@ static void sink_free(struct log_sink *s)
     free(s);
 }
 
+/* Sinks of paths that requests make: for one turn, or until there are too many of them. */
 static void end_passing(struct log_sinks *all)
 {
     while (all->passing != NULL) {
@@ -296,6 +303,7 @@ static struct log_sink *sink_new(struct worker *w, const struct sink_spec *spec,
     return s;
 }
 
+/* Lines of all generations share a sink by path: a reload loses nothing of what gathers in it. */
 struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *ret_error)
 {
     struct log_sink *s = find(w->sinks->first, spec->path);

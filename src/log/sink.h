@@ -1,10 +1,12 @@
 #ifndef LOG_SINK_H
 #define LOG_SINK_H
 
-#include "exchange/worker.h"
+#include "base/budget.h"
+#include "base/span.h"
 #include "log/failure.h"
-#include "log/syslog.h"
+#include "net/loop.h"
 
+struct generation;
 /* Where logs go: files, our own output, syslog. Opened before rights are dropped. The lines of one
  * turn of the loop leave in one write each, or as a buffer fills; nothing here waits, and what
  * cannot be written is lost and counted, which is said once a second. */

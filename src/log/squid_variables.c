@@ -2,8 +2,15 @@
  * and where its answer came from (forward-semantics 8). */
 #include "log/squid_variables.h"
 
-#include "exchange/exchange.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "exchange/fault.h"
+#include "exchange/module.h"
+#include "exchange/request.h"
 #include "exchange/template.h"
+#include "exchange/turn.h"
+#include "exchange/variable.h"
 
 static bool copy(struct exchange *x, struct buf *text, struct span *ret)
 {

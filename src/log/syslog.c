@@ -5,6 +5,9 @@
  * Owns nothing: the sink closes. */
 #include "log/syslog.h"
 
+#include "base/address.h"
+#include "conf/call.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <sys/uio.h>

@@ -1,8 +1,11 @@
 #ifndef LOG_SYSLOG_H
 #define LOG_SYSLOG_H
 
-#include "base/address.h"
-#include "conf/call.h"
+#include "base/span.h"
+
+#include <sys/socket.h>
+
+struct conf_call;
 
 /* Records for a syslog server: one datagram each, over UDP or a unix socket. */
 struct syslog {

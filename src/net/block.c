@@ -1,8 +1,10 @@
 /* The pool of receive buffers. Owns the idle ones; the others belong to their references. */
 #include "net/block.h"
 
+#include "base/budget.h"
 #include "net/must.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)

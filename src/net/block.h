@@ -1,7 +1,6 @@
 #ifndef NET_BLOCK_H
 #define NET_BLOCK_H
 
-#include "base/budget.h"
 #include "base/span.h"
 
 /* Receive buffers: one size, pooled per worker, counted references, charged to the budget. */

@@ -8,8 +8,11 @@
  * Owns the socket, the layers above tcp (through their `close`), and what was unread. */
 #include "net/conn.h"
 
+#include "base/link.h"
+#include "net/fiber.h"
+#include "net/loop.h"
 #include "net/must.h"
-#include "net/tcp.h"
+#include "net/timer.h"
 
 #include <errno.h>
 

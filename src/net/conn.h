@@ -1,7 +1,11 @@
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
-#include "net/loop.h"
+#include "base/address.h"
+#include "base/span.h"
+#include "net/block.h"
+#include "net/io.h"
+#include "net/sock.h"
 
 /* A connection: a stack of layers on a socket. Layers step and never sleep, so the same TLS
  * serves fiber and pump. Above net, waiting on a socket happens in exactly two places:
@@ -35,6 +39,9 @@ struct transport {
     /* Optional; NULL: the caller reads into a buffer and writes. Only tcp has it. */
     enum io (*send_file)(struct layer *l, int file, uint64_t at, size_t n, size_t *ret_taken);
 };
+
+/* The transport at the bottom of every conn (tcp.c). */
+extern const struct transport tcp_transport;
 
 struct conn {
     struct layer *top;

@@ -15,6 +15,12 @@
  * in `may`: nothing resolves in between. */
 #include "net/dial.h"
 
+#include "net/conn.h"
+#include "net/fiber.h"
+#include "net/loop.h"
+#include "net/sock.h"
+#include "net/timer.h"
+
 #include <errno.h>
 
 #ifndef IP_BIND_ADDRESS_NO_PORT

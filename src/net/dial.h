@@ -1,7 +1,10 @@
 #ifndef NET_DIAL_H
 #define NET_DIAL_H
 
-#include "net/conn.h"
+#include "base/address.h"
+#include "net/io.h"
+
+struct conn;
 
 /* Connects to the first candidate that may be dialled and answers. With a head start, and
  * candidates of two families, both are tried side by side (RFC 8305): that of the first candidate

@@ -15,9 +15,13 @@
  * reference to its resolver. */
 #include "net/dns.h"
 
+#include "base/link.h"
 #include "net/dns_ask.h"
 #include "net/dns_cache.h"
 #include "net/dns_hosts.h"
+#include "net/dns_wire.h"
+#include "net/fiber.h"
+#include "net/loop.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,11 @@
 #ifndef NET_DNS_H
 #define NET_DNS_H
 
-#include "net/loop.h"
+#include "base/address.h"
+#include "base/span.h"
+#include "net/io.h"
+
+struct loop;
 
 /* A resolver of our own: it asks the configured name servers over UDP, A and AAAA side by side,
  * from a fresh random port with a random id for each query, and believes only an answer that

@@ -7,7 +7,16 @@
  * Owns its socket while it asks. */
 #include "net/dns_ask.h"
 
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/cursor.h"
+#include "base/link.h"
 #include "base/random.h"
+#include "base/span.h"
+#include "net/block.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "net/timer.h"
 
 #include <errno.h>
 

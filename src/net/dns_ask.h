@@ -2,7 +2,8 @@
 #define NET_DNS_ASK_H
 
 #include "net/dns_wire.h"
-#include "net/loop.h"
+#include "net/fiber.h"
+#include "net/sock.h"
 
 /* One question to one name server, on a fiber: over UDP, from a fresh random port with a random
  * id; over TCP when the answer does not fit into a datagram, or somebody is guessing. Only an

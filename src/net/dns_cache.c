@@ -2,6 +2,12 @@
  * rows. */
 #include "net/dns_cache.h"
 
+#include "base/address.h"
+#include "base/budget.h"
+#include "base/span.h"
+#include "net/dns.h"
+#include "net/dns_wire.h"
+
 #include <stdlib.h>
 
 struct cached {

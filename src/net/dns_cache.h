@@ -3,8 +3,9 @@
 
 #include "base/hash.h"
 #include "base/link.h"
-#include "net/dns.h"
-#include "net/dns_wire.h"
+
+struct dns_name;
+struct resolve_result;
 
 /* What names were found to be, until when: at most DNS_CACHE_MOST names; the one that was not asked
  * for the longest makes room. Addresses stay for a day longer, in case nobody can say anything

@@ -6,7 +6,9 @@
  * Owns the table that it makes of the first. */
 #include "net/dns_hosts.h"
 
+#include "base/address.h"
 #include "net/dns.h"
+#include "net/dns_wire.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,10 @@
 #ifndef NET_DNS_HOSTS_H
 #define NET_DNS_HOSTS_H
 
-#include "net/dns_wire.h"
+#include "base/span.h"
+
+struct address;
+struct dns_name;
 
 /* The text of /etc/hosts, made searchable. No file is read. */
 struct hosts {

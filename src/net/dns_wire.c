@@ -7,6 +7,9 @@
  * labels that it continues, so every name ends. Owns nothing, keeps nothing. */
 #include "net/dns_wire.h"
 
+#include "base/buf.h"
+#include "base/cursor.h"
+
 enum {
     LONGEST_LABEL = 63,
     POINTER = 0xc0,

@@ -2,8 +2,7 @@
 #define NET_DNS_WIRE_H
 
 #include "base/address.h"
-#include "base/buf.h"
-#include "base/cursor.h"
+#include "base/span.h"
 
 /* DNS messages (RFC 1035): a question made, an answer read. No socket, no clock. */
 enum {

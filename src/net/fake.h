@@ -1,8 +1,11 @@
 #ifndef NET_FAKE_H
 #define NET_FAKE_H
 
-#include "net/loop_backend.h"
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/link.h"
 #include "net/loop_fake.h"
+#include "net/sock.h"
 
 /* Between loop_fake.c and fake_peer.c: what the fake's world consists of. */
 

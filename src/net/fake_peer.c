@@ -1,7 +1,16 @@
 /* The far ends of the fake loop's sockets: what a test does to the code under test, and sees of it.
  *
  * Owns the bytes under way to the code and those that the code sent, until loop_done. */
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/link.h"
+#include "base/span.h"
 #include "net/fake.h"
+#include "net/loop.h"
+#include "net/loop_backend.h"
+#include "net/loop_fake.h"
+#include "net/sock.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <stdio.h>

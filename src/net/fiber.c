@@ -8,6 +8,7 @@
  * Owns the stacks, idle or in use. */
 #include "net/fiber.h"
 
+#include "base/budget.h"
 #include "net/must.h"
 #include "net/stack.h"
 

@@ -1,8 +1,8 @@
 #ifndef NET_FIBER_H
 #define NET_FIBER_H
 
-#include "base/budget.h"
 #include "base/link.h"
+#include "net/io.h"
 #include "net/timer.h"
 
 /* Fibers: straight-line code that waits. Stackful, cooperative, one thread. A stack is 64 KiB
@@ -13,10 +13,6 @@
  *                    |  run returns
  *                    +--------------> ended (its stack goes back to the pool)
  * / */
-
-/* How an operation ended. */
-enum io { IO_OK, IO_AGAIN, IO_EOF, IO_TIMEOUT, IO_CANCELLED, IO_FAILED };
-enum wake { WAKE_DONE, WAKE_TIMEOUT, WAKE_CANCEL };
 
 struct fiber;
 struct fibers;

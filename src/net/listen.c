@@ -1,6 +1,8 @@
 /* Listening sockets: made, bound, listening. Owns nothing: the descriptor is the caller's. */
 #include "net/listen.h"
 
+#include "base/address.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <unistd.h>

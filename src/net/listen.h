@@ -1,7 +1,9 @@
 #ifndef NET_LISTEN_H
 #define NET_LISTEN_H
 
-#include "base/address.h"
+#include <stdint.h>
+
+struct address;
 
 enum {
     LISTEN_IPV6ONLY = 1,

@@ -7,8 +7,11 @@
  *
  * Owns the wheel, the fibers' scheduler and the pool of blocks; sockets belong to those who
  * embed them. */
+#include "net/loop.h"
+
 #include "net/loop_backend.h"
 #include "net/must.h"
+#include "net/sock.h"
 
 #include <limits.h>
 

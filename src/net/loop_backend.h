@@ -1,7 +1,13 @@
 #ifndef NET_LOOP_BACKEND_H
 #define NET_LOOP_BACKEND_H
 
-#include "net/loop.h"
+#include "base/link.h"
+#include "net/io.h"
+#include "net/sock.h"
+
+struct address;
+struct budget;
+struct lease;
 
 /* Between loop.c, sock.c and the backends; nobody else. */
 
@@ -20,6 +26,30 @@ enum sock_flag {
     SOCK_EVENT = 1 << 11,
     SOCK_ASKED_AGAIN = 1 << 12, /* on[SIDE_READ] is to be called from the queue */
     SOCK_FIN_IS_KNOWN = 1 << 13 /* on_hangup waits for SOCK_HUP only */
+};
+
+/* What a backend is. The calls of net/sock.h and net/loop.h check states and pass on to these. */
+struct loop_ops {
+    int (*turn)(struct loop *l, int timeout_ms);
+    void (*done)(struct loop *l);
+    int (*open)(struct sock *s);   /* also a listener; failed: the descriptor is closed */
+    void (*moved)(struct sock *s); /* its memory is another now */
+    void (*close)(struct sock *s, bool reset); /* afterwards the descriptor is closed */
+    bool (*probe)(struct sock *s);             /* would a read not wait? */
+    int (*accept)(struct sock *s, struct address *ret_peer); /* a descriptor, or -errno */
+    enum io (*recv)(struct sock *s, struct lease *into);     /* into->size: room, then bytes */
+    enum io (*send)(struct sock *s, struct iovec *iov, int n, size_t *ret_taken);
+    enum io (*connect)(struct sock *s, const struct address *to);
+    enum io (*connect_end)(struct sock *s);
+    enum io (*send_file)(struct sock *s, int file, uint64_t at, size_t n, size_t *ret_taken);
+    enum io (*splice_in)(struct sock *from, int pipe_to, size_t n, size_t *ret_taken);
+    enum io (*splice_out)(struct sock *to, int pipe_from, size_t n, size_t *ret_taken);
+    enum io (*shutdown_write)(struct sock *s);
+    int (*local_address)(struct sock *s, struct address *ret);
+    int (*new_socket)(struct loop *l, int family, enum sock_kind kind); /* non-blocking, cloexec */
+    int64_t (*wall_ms)(struct loop *l);
+    /* NULL: calls are offloaded to threads. Else there are none, and each takes so long. */
+    uint64_t (*offload_ms)(const struct loop *l);
 };
 
 /* All but the backend's own part. */

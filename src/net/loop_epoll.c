@@ -1,8 +1,23 @@
 /* The loop's backend on epoll: one registration for the life of a descriptor, edge-triggered.
  *
- * Owns the epoll descriptor and the batch of events. */
+ *     EPOLLIN                 readable
+ *     EPOLLOUT                writable
+ *     EPOLLRDHUP              readable, and the peer sends no more
+ *     EPOLLHUP, EPOLLERR      readable and writable: the next step meets the end or the error
+ *
+ * An event is only news: whether there is something is found out by the step that follows (sock.c
+ * keeps the flags). Owns the epoll descriptor and the batch of events. */
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/link.h"
+#include "net/block.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "net/loop.h"
 #include "net/loop_backend.h"
 #include "net/must.h"
+#include "net/sock.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <fcntl.h>

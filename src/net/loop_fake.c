@@ -2,10 +2,22 @@
  * timer when nothing else can happen. Edges come as epoll's do: with news, in the next turn, and
  * with all that is true of the socket then.
  *
- * Owns all of the fake's world: far ends, listeners, rules. */
+ *     test: fake_tell(NEWS_...) -> dirty -> fake_turn: deliver -> sock_event -> code under test
+ *     code under test: send -> received, NEWS_DATA -> fake_turn -> on_data -> test
+ *
+ * Each step counts (step()), so a test can have the n-th of a kind fail with an errno of its
+ * choice. Owns all of the fake's world: far ends, listeners, rules. */
 #include "net/loop_fake.h"
 
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/link.h"
+#include "net/block.h"
 #include "net/fake.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "net/loop_backend.h"
+#include "net/sock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -409,6 +421,7 @@ static enum io fake_shutdown_write(struct sock *s)
 
 /* --- connect -------------------------------------------------------------------------------- */
 
+/* Where no rule says something else, nobody listens. */
 static const struct fake_rule *rule_for(const struct fake *f, const struct address *to)
 {
     static const struct fake_rule refused = { .error = ECONNREFUSED };
@@ -419,6 +432,7 @@ static const struct fake_rule *rule_for(const struct fake *f, const struct addre
     return &refused;
 }
 
+/* What the kernel says in connect() itself; other errors come as an event later. */
 static bool is_known_at_once(int error)
 {
     return error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL ||

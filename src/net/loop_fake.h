@@ -1,7 +1,11 @@
 #ifndef NET_LOOP_FAKE_H
 #define NET_LOOP_FAKE_H
 
-#include "net/loop.h"
+#include "base/span.h"
+
+struct address;
+struct budget;
+struct loop;
 
 /* A loop without a kernel, for tests: sockets are pairs of bounded byte queues, time is virtual
  * and moves to the next timer when nothing else can happen. The far ends are driven by the test.

@@ -11,8 +11,13 @@
  * median, 77 us for one in a hundred, of which next to nothing is ours: two threads are woken. */
 #include "net/offload.h"
 
+#include "base/link.h"
+#include "net/fiber.h"
+#include "net/loop.h"
+#include "net/loop_backend.h"
 #include "net/must.h"
 #include "net/post.h"
+#include "net/timer.h"
 
 #include <pthread.h>
 #include <signal.h>

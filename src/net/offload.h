@@ -1,7 +1,11 @@
 #ifndef NET_OFFLOAD_H
 #define NET_OFFLOAD_H
 
-#include "net/loop.h"
+#include "net/io.h"
+
+#include <stdint.h>
+
+struct loop;
 
 /* What would block a worker (hashing a password, reading a cold file) runs in one of a few threads
  * of the loop, and the fiber that asked sleeps meanwhile.

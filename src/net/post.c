@@ -2,6 +2,8 @@
  * was empty. */
 #include "net/post.h"
 
+#include "base/link.h"
+
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 #ifndef NET_POST_H
 #define NET_POST_H
 
-#include "net/loop.h"
+#include "net/sock.h"
 
 /* What another thread tells a loop: a call, made in the loop's thread in a later turn. */
 struct post { /* embed it; the loop's from loop_post until its call */

@@ -17,6 +17,11 @@
 #include "base/charged.h"
 #include "base/link.h"
 #include "base/os.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/loop.h"
+#include "net/sock.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,11 @@
 #ifndef NET_PUMP_H
 #define NET_PUMP_H
 
-#include "net/conn.h"
+#include "net/io.h"
+
+#include <stdint.h>
+
+struct conn;
 
 /* A tunnel once it is answered: two directions, no fiber. Event driven; each direction reads up to
  * one buffer, writes it whole, then reads again; after `splice_after` bytes one way on plain conns

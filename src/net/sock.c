@@ -9,6 +9,12 @@
  * the change from clear to set is told. A flag that is clear saves the system call.
  *
  * Owns the descriptor from sock_open on. */
+#include "net/sock.h"
+
+#include "base/address.h"
+#include "net/block.h"
+#include "net/fiber.h"
+#include "net/loop.h"
 #include "net/loop_backend.h"
 #include "net/must.h"
 

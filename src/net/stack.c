@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <valgrind/valgrind.h>
 
 #ifdef STACKS_FOR_VALGRIND
 #    include <valgrind/valgrind.h>

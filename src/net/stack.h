@@ -1,6 +1,7 @@
 #ifndef NET_STACK_H
 #define NET_STACK_H
 
+#include <sanitizer/common_interface_defs.h>
 #include <stdbool.h>
 #include <stddef.h>
 

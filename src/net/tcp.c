@@ -1,5 +1,8 @@
 /* The lowest layer of a conn: its socket. Owns nothing; the conn owns the socket. */
-#include "net/tcp.h"
+#include "base/link.h"
+#include "net/conn.h"
+#include "net/io.h"
+#include "net/sock.h"
 
 static struct sock *sock_of(struct layer *l)
 {

@@ -1,6 +1,8 @@
 /* Base64 (RFC 4648 4): credentials, WebSocket keys. */
 #include "proto/base64.h"
 
+#include "base/buf.h"
+
 static int value_of(char c)
 {
     if (c >= 'A' && c <= 'Z')

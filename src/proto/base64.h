@@ -1,7 +1,9 @@
 #ifndef PROTO_BASE64_H
 #define PROTO_BASE64_H
 
-#include "base/buf.h"
+#include "base/span.h"
+
+struct buf;
 
 /* RFC 4648 4, with or without padding at the end. False: a byte that does not belong there; `out`
  * may have grown. */

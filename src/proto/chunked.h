@@ -1,7 +1,7 @@
 #ifndef PROTO_CHUNKED_H
 #define PROTO_CHUNKED_H
 
-#include "base/buf.h"
+#include "base/span.h"
 
 /* The chunked coding (RFC 9112 7.1), read strictly: CRLF only, at most 16 digits, extensions
  * checked and dropped (256 bytes a line, 4 KiB a message), trailers checked and dropped (bounded by

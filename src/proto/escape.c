@@ -1,6 +1,8 @@
 /* Text of others inside markup of ours: names of files, reasons, paths. Owns nothing. */
 #include "proto/escape.h"
 
+#include "base/buf.h"
+
 static void add_html_byte(unsigned char byte, struct buf *out)
 {
     switch (byte) {

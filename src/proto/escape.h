@@ -1,7 +1,9 @@
 #ifndef PROTO_ESCAPE_H
 #define PROTO_ESCAPE_H
 
-#include "base/buf.h"
+#include "base/span.h"
+
+struct buf;
 
 /* Text of others inside markup of ours; for JSON: base/json.h. */
 

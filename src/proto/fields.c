@@ -2,6 +2,8 @@
  * ten fields), so finding is walking; the arena owns the memory, whoever adds owns the bytes. */
 #include "proto/fields.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "proto/byte_class.h"
 
 enum { LONGEST_NAME = 25, MOST_OF_A_LENGTH = 8 };

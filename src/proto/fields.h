@@ -1,8 +1,9 @@
 #ifndef PROTO_FIELDS_H
 #define PROTO_FIELDS_H
 
-#include "base/arena.h"
-#include "base/buf.h"
+#include "base/span.h"
+
+struct buf;
 
 /* Header fields (RFC 9110 5): in the order in which they came, with spelling, and where each is
  * from. */

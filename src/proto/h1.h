@@ -2,7 +2,10 @@
 #define PROTO_H1_H
 
 #include "base/cursor.h"
-#include "proto/fields.h"
+#include "base/span.h"
+#include "proto/framing.h"
+
+struct fields;
 
 /* HTTP/1 heads (RFC 9112), read strictly, for both sides the same way. Stateless: call again with
  * all bytes so far. Spans point into `in`. What is ambiguous is refused, and no switch relaxes
@@ -41,13 +44,6 @@ enum h1_fault {
 unsigned h1_fault_status(enum h1_fault fault);
 /* Goes on from `client sent ` or `upstream sent `. */
 const char *h1_fault_text(enum h1_fault fault);
-
-enum framing {
-    BODY_NONE,
-    BODY_LENGTH,
-    BODY_CHUNKED,
-    BODY_CLOSE /* responses: until the connection ends */
-};
 
 struct h1_limits {
     uint32_t line;   /* bytes of a first line or a field line, with its CRLF */

@@ -4,6 +4,11 @@
  *     CR LF
  *
  * This is the hot path: a table look-up per byte of a name, eight bytes at a time of a value. */
+#include "base/cursor.h"
+#include "base/span.h"
+#include "proto/byte_class.h"
+#include "proto/fields.h"
+#include "proto/h1.h"
 #include "proto/h1_head.h"
 
 #include <endian.h>

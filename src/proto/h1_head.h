@@ -1,7 +1,10 @@
 #ifndef PROTO_H1_HEAD_H
 #define PROTO_H1_HEAD_H
 
-#include "proto/byte_class.h"
+#include "base/cursor.h"
+#include "base/span.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
 #include "proto/h1.h"
 
 /* What the parsers of requests and responses share: lines, fields, framing. Private to h1_*.c. */

@@ -1,5 +1,9 @@
 /* What the fields of a head say of its body and its connection (RFC 9112 6 and 9.3), and what the
  * faults are called. Whatever two readers could understand in two ways is refused here. */
+#include "base/span.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
+#include "proto/h1.h"
 #include "proto/h1_head.h"
 
 enum { MOST_LENGTH_DIGITS = 20, MOST_OPTIONS = 64 };

@@ -3,6 +3,11 @@
  *     [ CR LF ]  method SP target SP HTTP/1.M CR LF  fields  CR LF
  *
  * One pass; each step below moves the cursor behind what it has read, or says why not. */
+#include "base/cursor.h"
+#include "base/span.h"
+#include "proto/byte_class.h"
+#include "proto/fields.h"
+#include "proto/h1.h"
 #include "proto/h1_head.h"
 
 /* One empty line is left over by some old clients after a body (RFC 9112 2.2). */

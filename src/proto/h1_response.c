@@ -3,6 +3,12 @@
  *     HTTP/1.M SP 3DIGIT [ SP reason ] CR LF  fields  CR LF
  *
  * An upstream is read as strictly as a client. */
+#include "base/cursor.h"
+#include "base/span.h"
+#include "proto/byte_class.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
+#include "proto/h1.h"
 #include "proto/h1_head.h"
 
 enum { STATUS_LENGTH = 3, LINE_START = H1_VERSION_LENGTH + 1 + STATUS_LENGTH };

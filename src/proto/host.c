@@ -4,10 +4,10 @@
  *
  * The reverse face takes what a name may hold by RFC 3986, but for `%` and `,`; the forward face,
  * which will look it up, is stricter. */
-#include "proto/uri.h"
-
 #include "base/address.h"
+#include "base/span.h"
 #include "proto/byte_class.h"
+#include "proto/uri.h"
 
 enum { LONGEST_HOST = 255, LONGEST_NAME = 253, LONGEST_LABEL = 63 };
 

@@ -8,6 +8,7 @@
  * Nothing is decoded here: path_normalise does that. */
 #include "proto/uri.h"
 
+#include "base/buf.h"
 #include "proto/byte_class.h"
 
 static void read_path(struct span rest, struct target *t)

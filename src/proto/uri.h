@@ -1,7 +1,9 @@
 #ifndef PROTO_URI_H
 #define PROTO_URI_H
 
-#include "base/buf.h"
+#include "base/span.h"
+
+struct buf;
 
 /* Request targets (RFC 9112 3.2, RFC 3986) and the path that locations match (nginx-semantics 4.2).
  */

@@ -5,10 +5,11 @@
  *
  * A decoded slash is a slash, a decoded `?`, `#` or `%` an ordinary byte. The result begins
  * with a slash, holds no dot segment and no control byte, and is not longer than what it is of. */
-#include "proto/uri.h"
-
+#include "base/buf.h"
 #include "base/cursor.h"
+#include "base/span.h"
 #include "proto/byte_class.h"
+#include "proto/uri.h"
 
 /* The path so far; it is our memory, with room for all that can come. */
 struct path {

@@ -2,7 +2,7 @@
 #define RUN_BUILDER_H
 
 #include "base/buf.h"
-#include "net/loop.h"
+#include "net/sock.h"
 
 #include <pthread.h>
 

@@ -1,8 +1,17 @@
 /* Makes and reads bundles. While one is made, the source is the disk, and everything that is asked
- * of it is noted; the settings that are built on the way are only a check, and thrown away. */
+ * of it is noted; the settings that are built on the way are only a check, and thrown away.
+ *
+ *     head | entry 0, entry 1 ... | manifest, file, text ... | names and data of the entries
+ *
+ * Head and entries name the rest by pieces: where each begins, and how long it is.
+ * Whoever reads a bundle maps it, and gives the parser the same answers again. A piece that leads
+ * outside of the map reads as empty. */
 #include "run/bundle.h"
 
+#include "base/buf.h"
 #include "base/os.h"
+#include "conf/build.h"
+#include "exchange/generation.h"
 #include "log/error_log.h"
 #include "run/ceiling.h"
 #include "run/generation_build.h"
@@ -64,6 +73,7 @@ static struct span heap_copy(struct span s)
     return (struct span){ copy, s.len };
 }
 
+/* No memory: the process ends. Nobody is served by one that makes bundles. */
 static struct noted *note(struct disk_source *d, int64_t kind, struct span name)
 {
     struct noted *n = calloc(1, sizeof(*n));
@@ -121,6 +131,7 @@ static int read_disk(const char *path, enum conf_kind kind, struct span *ret,
     return result;
 }
 
+/* Whoever asks again gets the first answer: the text that was checked is the one in the bundle. */
 static int disk_load(struct conf_source *s, struct span path, enum conf_kind kind, struct span *ret,
                      char ret_reason[CONF_REASON])
 {
@@ -226,6 +237,7 @@ static struct piece put_manifest(const struct generation *g, struct span error_l
     return (struct piece){ before, out->len - before };
 }
 
+/* Head and entries name what follows them, so their room is left open and filled last. */
 static int write_bundle(const struct bundle_request *r, const struct disk_source *d,
                         const struct generation *g, int fd)
 {
@@ -328,6 +340,7 @@ static const struct bundle_entry *find_entry(const struct bundle_source *b, int6
     return NULL;
 }
 
+/* What was not asked for while the bundle was made is not there: no disk stands behind it. */
 static int map_load(struct conf_source *s, struct span path, enum conf_kind kind, struct span *ret,
                     char ret_reason[CONF_REASON])
 {

@@ -1,7 +1,11 @@
 #ifndef RUN_BUNDLE_H
 #define RUN_BUNDLE_H
 
-#include "conf/build.h"
+#include "base/span.h"
+#include "conf/source.h"
+
+struct buf;
+struct conf;
 
 struct manifest;
 

@@ -1,6 +1,11 @@
 /* The ceiling: what the configuration asks for, added up; and how much is left for peers. */
 #include "run/ceiling.h"
 
+#include "conf/call.h"
+#include "conf/types.h"
+#include "base/zone.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
 #include "exchange/zone_line.h"
 #include "fetch/open_files.h"
 #include "log/access.h"

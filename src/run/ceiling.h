@@ -1,7 +1,10 @@
 #ifndef RUN_CEILING_H
 #define RUN_CEILING_H
 
-#include "exchange/generation.h"
+#include "base/buf.h"
+
+struct conf;
+struct generation;
 
 /* The most memory and descriptors that a configuration can come to use. What peers can multiply is
  * charged to a budget (DESIGN 7.11), and all else follows from the configuration, so the sum is a

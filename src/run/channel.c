@@ -1,7 +1,12 @@
-/* Frames over a socket pair. Owns nothing: descriptors are the caller's. */
+/* Frames over a socket pair. Owns nothing: descriptors are the caller's.
+ *
+ * SOCK_SEQPACKET keeps frames apart and in order, so there is nothing to put together, and a frame
+ * of another size is none of ours. The other side may be a worker that a peer has taken over: what
+ * it sends is checked for size, kind and number of descriptors before anybody looks into it. */
 #include "run/channel.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,6 +86,7 @@ int channel_receive(int channel, struct frame *ret, int ret_fds[FRAME_MOST])
     return -EPROTO;
 }
 
+/* As many frames as are needed, FRAME_MOST descriptors in each. */
 static int send_list(int channel, enum frame_kind kind, const struct order_list *l)
 {
     int failed = 0;
@@ -105,6 +111,7 @@ int channel_send_logs(int channel, const struct order *o)
     return failed == 0 ? channel_send(channel, &done, NULL) : failed;
 }
 
+/* BUNDLE comes last: it is what sets the worker going. */
 int channel_send_order(int channel, const struct order *o)
 {
     struct frame seed = { .kind = FRAME_SEED,

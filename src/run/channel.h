@@ -3,6 +3,8 @@
 
 #include "run/order.h"
 
+#include <stdbool.h>
+
 /* What master and worker say to each other, over a socket pair that keeps messages apart: frames of
  * one size, some with descriptors. The master allocates nothing by what a worker says.
  *

@@ -1,7 +1,10 @@
 /* The command line: from words to a task. */
 #include "run/cli.h"
 
+#include "base/arena.h"
+#include "base/span.h"
 #include "run/explain.h"
+#include "run/options.h"
 #include "run/role.h"
 #include "run/service.h"
 #include "run/tools.h"

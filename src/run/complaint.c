@@ -1,7 +1,12 @@
 /* Errors of the start, with the line of the configuration behind them. Owns nothing. */
 #include "run/complaint.h"
 
+#include "base/buf.h"
 #include "base/os.h"
+#include "base/span.h"
+#include "conf/settings.h"
+#include "exchange/generation.h"
+#include "run/manifest.h"
 
 #include <stdarg.h>
 #include <stdio.h>

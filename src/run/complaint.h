@@ -1,8 +1,14 @@
 #ifndef RUN_COMPLAINT_H
 #define RUN_COMPLAINT_H
 
-#include "exchange/generation.h"
-#include "run/manifest.h"
+#include <stdbool.h>
+
+struct buf;
+struct generation;
+struct manifest;
+struct manifest_place;
+struct place;
+struct placed_path;
 
 /* What fails at the start, in the form of an error of the configuration: with the line that wants
  * it and a caret, if there is one. Always false. */

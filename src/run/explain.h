@@ -2,8 +2,11 @@
 #define RUN_EXPLAIN_H
 
 #include "base/address.h"
-#include "exchange/trace.h"
+#include "base/buf.h"
+#include "base/span.h"
 #include "run/options.h"
+
+struct exchange;
 
 /* `bifrons explain`, `bifrons forward explain`: what would become of a request, and why. The phases
  * run as they do for a client, on one that is not there: nothing is sent, bound or written. */

@@ -1,6 +1,13 @@
 /* A rehearsed exchange on paper: a table with a line for each decision, or one JSON document. */
+#include "base/address.h"
+#include "base/buf.h"
 #include "base/json.h"
+#include "base/span.h"
+#include "conf/settings.h"
+#include "exchange/decision.h"
+#include "exchange/generation.h"
 #include "exchange/template.h"
+#include "exchange/trace.h"
 #include "run/explain.h"
 
 enum { WIDEST_SUBJECT = 44, WIDEST_HOW = 64 };

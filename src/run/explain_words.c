@@ -4,8 +4,14 @@
  *     forward explain http://a.example/x    GET http://a.example/x
  *     forward explain a.example:443         CONNECT a.example:443 (so does https://a.example/)
  */
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "proto/fields.h"
 #include "proto/uri.h"
 #include "run/explain.h"
+#include "run/options.h"
 
 #include <stdio.h>
 

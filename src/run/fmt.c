@@ -1,8 +1,14 @@
 /* `bifrons fmt`: lays out configurations (conf/format.h). To standard output; --write in place,
  * by a new file that takes the old one's name; with --check it only says which are not laid out. */
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/os.h"
+#include "base/span.h"
 #include "conf/excerpt.h"
 #include "conf/format.h"
+#include "conf/lexer.h"
+#include "run/bundle.h"
+#include "run/options.h"
 #include "run/paths.h"
 #include "run/tools.h"
 #include "run/usage.h"

@@ -2,7 +2,18 @@
  * in. */
 #include "run/generation_build.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "conf/build.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
+#include "conf/source.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
 #include "exchange/worker.h"
+#include "run/bundle.h"
 #include "run/main_settings.h"
 #include "run/module_list.h"
 #include "run/zones.h"

@@ -1,8 +1,11 @@
 #ifndef RUN_GENERATION_BUILD_H
 #define RUN_GENERATION_BUILD_H
 
-#include "exchange/generation.h"
-#include "run/bundle.h"
+struct buf;
+struct bundle_request;
+struct conf_source;
+struct generation;
+struct worker;
 
 /* From a bundle to a generation: the only way to settings. */
 

@@ -5,7 +5,12 @@
  *         in:       location, if
  *         example:  proxy_pass http://127.0.0.1:3000/;
  */
+#include "base/buf.h"
+#include "base/span.h"
 #include "conf/call.h"
+#include "conf/directive.h"
+#include "exchange/module.h"
+#include "exchange/variable.h"
 #include "run/module_list.h"
 #include "run/row_words.h"
 #include "run/tools.h"

@@ -5,8 +5,12 @@
  */
 #include "run/inherit.h"
 
+#include "base/address.h"
+#include "base/buf.h"
 #include "base/cursor.h"
+#include "base/span.h"
 #include "net/listen.h"
+#include "run/manifest.h"
 #include "run/supply.h"
 
 #include <fcntl.h>

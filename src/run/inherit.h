@@ -1,8 +1,9 @@
 #ifndef RUN_INHERIT_H
 #define RUN_INHERIT_H
 
-#include "base/buf.h"
+#include <stdbool.h>
 
+struct buf;
 struct supply;
 
 /* Has a master started us, which we are to follow? */

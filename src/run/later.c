@@ -1,7 +1,7 @@
 /* Directives of NGINX and its well-known modules, and of the forward face, that this version knows
  * by name only, or by the first part of the name (`dav_*`): a configuration that needs one is
  * refused at its line, in words that say so. */
-#include "run/module_list.h"
+#include <stddef.h>
 
 const char *const later_directives[] = {
     /* the process */

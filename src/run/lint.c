@@ -1,7 +1,14 @@
 /* `bifrons lint`: what a configuration has that is legal and most likely not meant: the warnings of
  * `-t`, without opening a log or a socket. Also `-T`, which looks at the same texts. */
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/json.h"
+#include "base/span.h"
+#include "conf/build.h"
+#include "conf/call.h"
+#include "run/bundle.h"
 #include "run/generation_build.h"
+#include "run/options.h"
 #include "run/paths.h"
 #include "run/tools.h"
 #include "run/usage.h"

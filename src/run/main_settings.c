@@ -2,7 +2,11 @@
  * here says so once. */
 #include "run/main_settings.h"
 
+#include "base/arena.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "conf/types.h"
+#include "exchange/module.h"
 
 #include <sched.h>
 #include <unistd.h>

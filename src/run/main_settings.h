@@ -1,6 +1,8 @@
 #ifndef RUN_MAIN_SETTINGS_H
 #define RUN_MAIN_SETTINGS_H
 
+#include "base/span.h"
+#include "conf/settings.h"
 #include "exchange/generation.h"
 
 /* What the process itself is told: `user`, `pid`, `events { }` ... */

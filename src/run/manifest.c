@@ -1,8 +1,16 @@
-/* Manifests: head, then arrays. What is written is what is read: both ends are the same program. */
+/* Manifests: head, then arrays. What is written is what is read: both ends are the same program.
+ *
+ *     head | files | listeners | logs | errors | zones | folders | cpu sets
+ *
+ * The head says how many there are of each. Nothing of it is believed before is_sound has looked.
+ * Texts are arrays of fixed size, and zero from their end on: manifest_same_rights compares memory.
+ */
 #include "run/manifest.h"
 
+#include "base/buf.h"
+#include "conf/settings.h"
 #include "exchange/core.h"
-#include "exchange/generation.h"
+#include "exchange/listener.h"
 #include "exchange/zone_line.h"
 #include "log/access.h"
 #include "log/error_log.h"
@@ -65,6 +73,7 @@ static void add(struct buf *array, const void *record, size_t size, uint32_t *co
     (*count)++;
 }
 
+/* Logs are numbered by path, in the order in which they are first named. */
 static uint32_t log_number(struct writing *w, struct span path, struct place place)
 {
     const struct manifest_log *all = (const struct manifest_log *)(const void *)w->logs.data;
@@ -99,6 +108,7 @@ static void note_errors(struct writing *w, const struct generation *g, struct sp
     }
 }
 
+/* A listener that shares the socket of `*:port` needs none. */
 static void note_listeners(struct writing *w, const struct generation *g)
 {
     struct listener *const *all = g->listeners.items;

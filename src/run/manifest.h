@@ -3,14 +3,16 @@
 
 #include "base/address.h"
 #include "base/errlog.h"
-#include "base/zone.h"
+#include "base/span.h"
+#include "base/shape.h"
 #include "log/syslog.h"
+#include "net/listen.h"
 #include "run/ceiling.h"
 
 #include <sched.h>
 
-struct generation;
 struct conf_list;
+struct generation;
 
 /* What whoever supervises reads of a bundle: what is to be bound, opened, started. Records of fixed
  * sizes that name nothing outside. They were written by a process that had read files of others, so

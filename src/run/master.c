@@ -5,8 +5,10 @@
  */
 #include "run/master.h"
 
-#include "run/complaint.h"
+#include "base/buf.h"
 #include "run/notify.h"
+#include "run/options.h"
+#include "run/supply.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,11 +1,13 @@
 #ifndef RUN_MASTER_H
 #define RUN_MASTER_H
 
+#include "base/errlog.h"
+#include "base/span.h"
 #include "log/error_log.h"
-#include "run/options.h"
+#include "run/bundle.h"
+#include "run/manifest.h"
 #include "run/pidfile.h"
 #include "run/reader.h"
-#include "run/supply.h"
 #include "run/terminal.h"
 
 /* The master: reads no peer's byte. It has configurations read, holds what they need (sockets,

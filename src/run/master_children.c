@@ -5,10 +5,14 @@
  *
  * A child may die in every state; the slot then is empty, and filled anew: at once if the child had
  * served for a while, else after a pause that doubles. */
-#include "run/master.h"
-
+#include "base/errlog.h"
+#include "base/span.h"
 #include "run/channel.h"
+#include "run/manifest.h"
+#include "run/master.h"
+#include "run/order.h"
 #include "run/role.h"
+#include "run/supply.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -5,9 +5,14 @@
  *
  * Until the next supply stands nothing has changed, and whatever fails is said to the log and to
  * whoever asked. One at a time: what is asked for meanwhile comes after it, once. */
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/span.h"
 #include "run/master.h"
-
 #include "run/notify.h"
+#include "run/reader.h"
+#include "run/supply.h"
+#include "run/terminal.h"
 
 enum { MOST_MESSAGES = 1024 * 1024 };
 

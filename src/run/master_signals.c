@@ -1,7 +1,10 @@
 /* What signals ask the master for, as NGINX (nginx-semantics 2): QUIT ends when what runs has come
  * to its end, TERM and INT end at once, HUP takes a new configuration, USR1 opens the logs anew,
  * USR2 starts a new binary, WINCH sends the workers away. */
+#include "base/errlog.h"
+#include "base/span.h"
 #include "run/master.h"
+#include "run/supply.h"
 
 #include <errno.h>
 #include <fcntl.h>

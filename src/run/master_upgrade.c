@@ -4,8 +4,13 @@
  * sockets both serve; then QUIT to us ends the old one, or QUIT to it (it ends by itself, too) all
  * goes back
  */
+#include "base/buf.h"
+#include "base/errlog.h"
 #include "run/inherit.h"
 #include "run/master.h"
+#include "run/options.h"
+#include "run/pidfile.h"
+#include "run/supply.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 /* The list of modules as an array, and the names that wait for a later version. */
 #include "run/module_list.h"
 
+#include "base/span.h"
+
 #define MODULE(name) extern const struct module name##_module;
 #include "run/modules.h"
 #undef MODULE

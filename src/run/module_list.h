@@ -1,8 +1,6 @@
 #ifndef RUN_MODULE_LIST_H
 #define RUN_MODULE_LIST_H
 
-#include "exchange/module.h"
-
 /* All modules, in the order of run/modules.h. */
 extern const struct module *const module_list[];
 extern const unsigned module_list_count;

@@ -2,6 +2,7 @@
  * separate, and quick commands that need no file. */
 #include "run/options.h"
 
+#include "base/arena.h"
 #include "run/quick.h"
 #include "run/usage.h"
 

@@ -1,7 +1,7 @@
 #ifndef RUN_OPTIONS_H
 #define RUN_OPTIONS_H
 
-#include "run/bundle.h"
+#include "base/span.h"
 
 /* What the command line asks for. */
 enum task {

@@ -2,6 +2,7 @@
 #include "run/order.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void order_init(struct order *o)

@@ -1,7 +1,7 @@
 #ifndef RUN_ORDER_H
 #define RUN_ORDER_H
 
-#include "base/span.h"
+#include <stdint.h>
 
 /* What a worker is to serve with from now on: a bundle, and descriptors that it could not open by
  * itself. Start, reload and respawn are all an order. */

@@ -1,6 +1,9 @@
 /* The addresses of our interfaces, asked of the kernel. */
 #include "run/own_addresses.h"
 
+#include "base/address.h"
+#include "exchange/worker.h"
+
 #include <ifaddrs.h>
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 #ifndef RUN_OWN_ADDRESSES_H
 #define RUN_OWN_ADDRESSES_H
 
-#include "exchange/worker.h"
+struct worker;
 
 /* Fills w->own: no client is led to them (forward-semantics 4.2). Whoever ends the worker
  * frees them. */

@@ -1,6 +1,12 @@
 /* From the words of the command line to the file and the prefix that they mean. */
 #include "run/paths.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "run/bundle.h"
+#include "run/options.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -3,6 +3,7 @@
 
 #include "base/cursor.h"
 #include "run/complaint.h"
+#include "run/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,11 @@
 #ifndef RUN_PIDFILE_H
 #define RUN_PIDFILE_H
 
-#include "base/buf.h"
+#include "base/span.h"
 
 #include <sys/types.h>
 
+struct buf;
 struct manifest;
 
 /* The pid file: there while the sockets listen. */

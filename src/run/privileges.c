@@ -1,7 +1,11 @@
 /* From root to an ordinary user, after everything that needs root is done. */
 #include "run/privileges.h"
 
+#include "base/buf.h"
+#include "conf/settings.h"
 #include "run/complaint.h"
+#include "run/main_settings.h"
+#include "run/manifest.h"
 #include "run/sandbox/capabilities.h"
 
 #include <errno.h>

@@ -1,8 +1,13 @@
 #ifndef RUN_PRIVILEGES_H
 #define RUN_PRIVILEGES_H
 
-#include "run/main_settings.h"
-#include "run/manifest.h"
+#include "base/span.h"
+
+struct buf;
+struct generation;
+struct main_settings;
+struct manifest;
+struct manifest_rights;
 
 /* What is done with the rights of root, and how they are given up for good. */
 

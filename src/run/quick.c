@@ -2,7 +2,12 @@
  * `--print` shows it. */
 #include "run/quick.h"
 
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/cidr.h"
+#include "base/span.h"
+#include "run/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,10 @@
 #ifndef RUN_QUICK_H
 #define RUN_QUICK_H
 
-#include "run/options.h"
+#include <stdbool.h>
+
+struct buf;
+struct options;
 
 /* `bifrons reverse-proxy --from A --to B`, `bifrons forward-proxy ...`, `bifrons file-server ...`:
  * commands that need no file. */

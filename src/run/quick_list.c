@@ -5,11 +5,14 @@
  *     ads.example         that host alone
  *     198.51.100.0/24     a network
  */
-#include "run/quick.h"
-
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cidr.h"
 #include "base/os.h"
+#include "base/span.h"
 #include "decide/forward/names.h"
 #include "decide/forward/nets.h"
+#include "run/quick.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,19 +6,22 @@
  */
 #include "run/reader.h"
 
+#include "base/buf.h"
 #include "base/os.h"
+#include "base/span.h"
+#include "run/bundle.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_SAID = 1024 * 1024 };
+enum { MOST_SAID = 1024 * 1024, GIVES_WAY = 10 };
 
 static void close_files(struct reader *r)
 {
@@ -37,6 +40,8 @@ __attribute__((noreturn)) static void be_the_child(const struct reader *r,
     prctl(PR_SET_NAME, "bifrons-reader");
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (nice(GIVES_WAY) < 0) /* whoever serves goes first */
+        errno = 0;
     buf_init(&messages, MOST_SAID, NULL);
     bool good = bundle_build_to(request, r->bundle, &messages);
     os_write_whole(r->said, buf_view(&messages));

@@ -1,9 +1,10 @@
 #ifndef RUN_READER_H
 #define RUN_READER_H
 
-#include "run/bundle.h"
-
 #include <sys/types.h>
+
+struct buf;
+struct bundle_request;
 
 /* A throw-away child that makes a bundle: it alone parses what files hold, and may crash. */
 struct reader {

@@ -2,6 +2,7 @@
  * and of the environment only what a library needs is left. */
 #include "run/role.h"
 
+#include "base/span.h"
 #include "run/worker_role.h"
 
 #include <errno.h>

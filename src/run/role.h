@@ -1,8 +1,7 @@
 #ifndef RUN_ROLE_H
 #define RUN_ROLE_H
 
-#include "base/span.h"
-
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* The roles of a process. A child is the same binary, started anew by exec: its addresses are its

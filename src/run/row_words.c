@@ -1,6 +1,9 @@
 /* Rows in words: their form, their contexts, their traits, an example. */
 #include "run/row_words.h"
 
+#include "base/buf.h"
+#include "base/span.h"
+#include "conf/directive.h"
 #include "conf/types.h"
 #include "run/examples.h"
 

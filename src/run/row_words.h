@@ -1,8 +1,9 @@
 #ifndef RUN_ROW_WORDS_H
 #define RUN_ROW_WORDS_H
 
-#include "base/buf.h"
+#include <stdbool.h>
 
+struct buf;
 struct directive;
 
 /* What a row says, in words: for `bifrons help`, the reference and the manual. */

@@ -5,9 +5,15 @@
  */
 #include "run/service.h"
 
+#include "base/buf.h"
+#include "base/span.h"
+#include "run/bundle.h"
 #include "run/inherit.h"
+#include "run/manifest.h"
 #include "run/master.h"
+#include "run/options.h"
 #include "run/paths.h"
+#include "run/pidfile.h"
 #include "run/reader.h"
 #include "run/single.h"
 #include "run/supply.h"

@@ -1,7 +1,7 @@
 #ifndef RUN_SERVICE_H
 #define RUN_SERVICE_H
 
-#include "run/options.h"
+struct options;
 
 /* Runs the service until a signal ends it. The exit code. */
 int service_run(const struct options *o);

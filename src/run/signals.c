@@ -2,9 +2,14 @@
  * can tell it: the one kind of global that the run floor allows. */
 #include "run/signals.h"
 
+#include "base/span.h"
+#include "net/block.h"
+#include "net/io.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { STACK_SIZE = 64 * 1024 };

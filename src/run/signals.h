@@ -1,7 +1,7 @@
 #ifndef RUN_SIGNALS_H
 #define RUN_SIGNALS_H
 
-#include "net/loop.h"
+#include "net/sock.h"
 
 /* Signals as bytes on a socket of the loop. Handlers run on a stack of their own, never on a
  * fiber's. */

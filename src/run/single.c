@@ -2,10 +2,16 @@
  * needs a master, a reload or another binary, it does not do. */
 #include "run/single.h"
 
-#include "log/error_log.h"
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/span.h"
 #include "run/notify.h"
+#include "run/options.h"
+#include "run/order.h"
 #include "run/pidfile.h"
 #include "run/signals.h"
+#include "run/supply.h"
+#include "run/terminal.h"
 #include "run/worker.h"
 
 #include <signal.h>

@@ -1,9 +1,9 @@
 #ifndef RUN_SINGLE_H
 #define RUN_SINGLE_H
 
-#include "run/options.h"
-#include "run/supply.h"
-#include "run/terminal.h"
+struct options;
+struct supply;
+struct terminal;
 
 /* `master_process off`: this process serves by itself until a signal ends it. The supply is taken
  * over. The exit code. */

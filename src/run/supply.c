@@ -4,12 +4,21 @@
  *                                                            first one of its address)
  *
  * A worker that is no longer wanted leaves its sockets to the others: what waits in them would be
- * lost. Owns everything it names; sockets are counted, since two supplies may hold them. */
+ * lost. A supply is made whole or not at all (but for a trial): logs, then zones, then sockets. The
+ * one before it serves on until then. Owns everything it names; sockets are counted, since two
+ * supplies may hold them. */
 #include "run/supply.h"
 
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/link.h"
 #include "base/log_file.h"
 #include "base/random.h"
+#include "base/span.h"
+#include "base/zone.h"
 #include "log/error_log.h"
+#include "log/failure.h"
 #include "net/listen.h"
 #include "run/bundle.h"
 #include "run/complaint.h"
@@ -35,11 +44,14 @@ static void add_socket(struct supply *s, struct supply_socket *socket)
     all->at[all->count++] = socket;
 }
 
+/* Buffers, backlog and such may differ: they can be changed on a socket that is bound. */
 static bool asks_the_same(const struct manifest_listener *a, const struct manifest_listener *b)
 {
     return address_same(&a->address, &b->address) && ((a->flags ^ b->flags) & LISTEN_IPV6ONLY) == 0;
 }
 
+/* `listen 0` may stand more than once, and means another port each time: they are told apart by
+ * their order. */
 static uint32_t count_before(const struct manifest *m, uint32_t listener)
 {
     uint32_t same = 0;
@@ -272,6 +284,7 @@ void supply_reopen_logs(struct supply *s, const struct errlog *log)
 
 /* --- zones ---------------------------------------------------------------------------------- */
 
+/* A descriptor of the same memory, of the supply before; -1: there is none. */
 static int passed_on(const struct supply *before, const struct manifest_zone *asked)
 {
     for (uint32_t i = 0;
@@ -376,6 +389,7 @@ void supply_free(struct supply **ref)
     free(s);
 }
 
+/* A copy for the worker; without one the order lacks it. */
 static void add_own(struct order_list *l, struct order_item item, int fd)
 {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);

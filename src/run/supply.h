@@ -1,7 +1,6 @@
 #ifndef RUN_SUPPLY_H
 #define RUN_SUPPLY_H
 
-#include "base/buf.h"
 #include "run/manifest.h"
 #include "run/order.h"
 

@@ -1,8 +1,13 @@
 /* `thread_pool NAME threads=N [max_queue=N]`: the pool "default" is where a worker's blocking calls
  * go (net/offload.h). Pools of other names are for `aio threads=NAME`, which is not there yet. */
+#include "base/span.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
 #include "exchange/module.h"
 #include "exchange/worker.h"
+#include "net/loop.h"
 #include "net/offload.h"
 
 enum { MOST_THREADS = 1024, MOST_QUEUE = 1 << 20 };

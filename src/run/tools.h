@@ -1,7 +1,7 @@
 #ifndef RUN_TOOLS_H
 #define RUN_TOOLS_H
 
-#include "run/options.h"
+struct options;
 
 /* Commands around a configuration. Each is given all words of the command line, and returns the
  * exit code. */

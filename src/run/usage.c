@@ -2,6 +2,7 @@
 #include "run/usage.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const struct usage_option usage_options[] = {
     { '?', NULL, NULL, "this help" },

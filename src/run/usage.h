@@ -1,7 +1,7 @@
 #ifndef RUN_USAGE_H
 #define RUN_USAGE_H
 
-#include "base/span.h"
+#include <stdbool.h>
 
 /* What the command line knows, for `-h`, the manual page and the completion of shells. Each table
  * ends with a row without name. */

@@ -1,12 +1,22 @@
-/* A process that serves. Owns its loop and all that serves on it. */
+/* A process that serves. Owns its loop and all that serves on it.
+ *
+ *     FRESH --first order--> DROPPED --swap--> SERVES --worker_end--> ENDS --is_over--> loop_stop
+ *
+ * Rights are dropped once, for good, before the first configuration is parsed. The descriptors of
+ * an order are taken out of it one by one as they find their owner; order_done closes the rest. */
 #include "run/worker.h"
 
-#include "base/clock.h"
+#include "base/budget.h"
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/hash.h"
 #include "base/link.h"
-#include "exchange/exchange.h"
+#include "base/pattern.h"
 #include "exchange/generation.h"
+#include "exchange/run.h"
 #include "fetch/tunnel.h"
 #include "fetch/upstream/pool.h"
+#include "log/failure.h"
 #include "log/sink.h"
 #include "net/offload.h"
 #include "run/bundle.h"
@@ -76,6 +86,7 @@ static int give_log(struct log_opener *o, const char *path, struct log_file *ret
     return -ENODATA;
 }
 
+/* worker_connections, but never more than there are descriptors for, less some for files. */
 static uint32_t most_connections(uint64_t asked)
 {
     struct rlimit limit = { .rlim_cur = 1024 };
@@ -275,6 +286,8 @@ static bool is_over(const struct worker_process *p)
            !builder_is_busy(&p->builder) && (p->loop.fibers.live == 0 || starting);
 }
 
+/* Connections are cut; fibers see it and end. What has not ended ABORT_MS later is left as it is
+ * (leave_as_it_is). */
 static void abort_all(struct worker_process *p)
 {
     p->give_up = loop_now(&p->loop) + ABORT_MS;

@@ -2,9 +2,11 @@
 #define RUN_WORKER_H
 
 #include "base/log_file.h"
+#include "base/span.h"
 #include "exchange/worker.h"
 #include "log/error_log.h"
 #include "net/loop.h"
+#include "net/timer.h"
 #include "run/builder.h"
 #include "run/order.h"
 #include "run/sandbox/sandbox.h"

@@ -8,7 +8,11 @@
  * once. HUP, USR2 and WINCH are the master's business, and so is USR1: logs are opened there. */
 #include "run/worker_role.h"
 
+#include "base/link.h"
+#include "base/span.h"
+#include "net/sock.h"
 #include "run/channel.h"
+#include "run/order.h"
 #include "run/signals.h"
 #include "run/worker.h"
 

@@ -6,6 +6,9 @@
  */
 #include "run/zones.h"
 
+#include "base/errlog.h"
+#include "base/zone.h"
+#include "exchange/generation.h"
 #include "exchange/worker.h"
 #include "exchange/zone_line.h"
 

@@ -1,7 +1,8 @@
 #ifndef RUN_ZONES_H
 #define RUN_ZONES_H
 
-#include "exchange/generation.h"
+struct generation;
+struct worker;
 
 /* The memory of a generation's zones, before its modules start. Each is that of the worker's
  * generation before, if name, use and shape are the same; else the descriptor that was given for it

@@ -5,11 +5,24 @@
  *                                        +-> taken by a tunnel
  *
  * Owns the worker's listening sockets and the records of its connections. */
-#include "serve/connection.h"
-
+#include "base/address.h"
 #include "base/charged.h"
+#include "base/errlog.h"
+#include "base/link.h"
+#include "conf/settings.h"
 #include "exchange/core.h"
+#include "exchange/decision.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 #include "exchange/stat.h"
+#include "net/conn.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "net/sock.h"
+#include "serve/connection.h"
 #include "serve/h1.h"
 #include "serve/serve.h"
 

@@ -2,7 +2,9 @@
 #define SERVE_CONNECTION_H
 
 #include "base/link.h"
-#include "exchange/exchange.h"
+#include "net/conn.h"
+#include "net/sock.h"
+#include "net/timer.h"
 
 /* A client's connection from accept to close: the parked record. No fiber and no buffer while it is
  * idle. */

@@ -2,6 +2,12 @@
 #include "serve/h1.h"
 
 #include "base/charged.h"
+#include "base/link.h"
+#include "exchange/worker.h"
+#include "net/conn.h"
+#include "net/fiber.h"
+#include "net/sock.h"
+#include "serve/connection.h"
 
 #include <stdlib.h>
 

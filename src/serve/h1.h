@@ -1,8 +1,15 @@
 #ifndef SERVE_H1_H
 #define SERVE_H1_H
 
+#include "base/buf.h"
+#include "exchange/client.h"
+#include "net/block.h"
+#include "net/io.h"
 #include "proto/chunked.h"
-#include "serve/connection.h"
+#include "proto/framing.h"
+
+struct core_settings;
+struct h1_request;
 
 enum body_use { BODY_UNWANTED, BODY_WANTED }; /* a source reads it, on a fiber of its own perhaps */
 

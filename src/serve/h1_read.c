@@ -1,6 +1,23 @@
 /* What an HTTP/1 client sends: heads and bodies (RFC 9112). Bytes are used where they were
  * received; only a head that comes in several pieces is copied together. */
+#include "base/buf.h"
+#include "base/cursor.h"
+#include "base/errlog.h"
+#include "base/link.h"
 #include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/listener.h"
+#include "exchange/log.h"
+#include "exchange/source.h"
+#include "exchange/turn.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/io.h"
+#include "proto/chunked.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
+#include "proto/h1.h"
+#include "serve/connection.h"
 #include "serve/h1.h"
 
 #include <stdio.h>

@@ -1,8 +1,22 @@
 /* What an HTTP/1 client is sent: exactly one framing, made here (DESIGN 7.2), heads through one
  * writer that refuses control bytes (7.13). The head is held back until the first part or a
  * flush. */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/errlog.h"
+#include "base/link.h"
 #include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
 #include "exchange/page.h"
+#include "exchange/source.h"
+#include "exchange/turn.h"
+#include "net/conn.h"
+#include "net/io.h"
+#include "net/sock.h"
+#include "proto/chunked.h"
+#include "proto/fields.h"
+#include "serve/connection.h"
 #include "serve/h1.h"
 
 enum { DISCARD_MOST = 64 * 1024, MOST_PIECES = 5 };

@@ -1,10 +1,24 @@
 /* `listen`: which addresses a server or a forward block answers on. The lines of all blocks are
- * joined into one listener for each address (nginx-semantics 3.1). */
+ * joined into one listener for each address (nginx-semantics 3.1).
+ *
+ *     server A: listen 80; listen 127.0.0.1:80         *:80          -> A, B    a socket
+ *     server B: listen 80 default_server               127.0.0.1:80  -> A       shares that socket
+ *
+ * The row only reads lines; all is joined in init, when every block is known. The first block of an
+ * address is its fallback, unless another says `default_server`. */
 #include "serve/listen.h"
 
-#include "base/link.h"
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "conf/types.h"
-#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
+#include "exchange/module.h"
 #include "proto/byte_class.h"
 #include "proto/uri.h"
 
@@ -372,6 +386,7 @@ static bool has_block(const struct listener *l, const struct conf_block *block)
     return l->blocks.len > 0 && blocks[l->blocks.len - 1] == block;
 }
 
+/* Options belong to the socket: they may be given in one line of all that share an address. */
 static bool join_options(struct conf *conf, struct listener *l, const struct listen_line *line)
 {
     bool given = line->bind || line->backlog || line->rcvbuf || line->sndbuf || line->ipv6only;
@@ -439,6 +454,7 @@ static void share_sockets(struct generation *g)
 static const struct listen_settings *own_lines(const struct generation *g,
                                                const struct conf_block *b);
 
+/* A block without `listen` answers on port 80; on 8000 if we are not root, as NGINX does. */
 static bool join_block(struct generation *g, struct conf *conf, struct conf_block *block)
 {
     const struct listen_settings *own = own_lines(g, block);

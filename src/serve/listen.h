@@ -1,8 +1,6 @@
 #ifndef SERVE_LISTEN_H
 #define SERVE_LISTEN_H
 
-#include "exchange/module.h"
-
 /* `listen`, in server and forward blocks: after its init, generation->listeners is whole. */
 extern const struct module listen_module;
 

@@ -1,6 +1,14 @@
 /* What a head asks for: target, host, path (RFC 9112 3.2, nginx-semantics 3.3 and 4.2). All in the
  * exchange's arena or in the head's own bytes. */
+#include "base/buf.h"
+#include "base/errlog.h"
 #include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/log.h"
+#include "exchange/worker.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
+#include "proto/h1.h"
 #include "proto/uri.h"
 #include "serve/h1.h"
 

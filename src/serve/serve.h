@@ -1,8 +1,13 @@
 #ifndef SERVE_SERVE_H
 #define SERVE_SERVE_H
 
-#include "exchange/generation.h"
-#include "exchange/worker.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct address;
+struct generation;
+struct listener;
+struct worker;
 
 /* The client's side of a worker: accepts on sockets that somebody else has bound, and serves. */
 

@@ -2,9 +2,21 @@
  *
  *     bytes -> [TLS] -> exchange -> more bytes? -> exchange ... -> park | close | taken
  */
-#include "serve/connection.h"
-
+#include "base/errlog.h"
 #include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
+#include "exchange/run.h"
+#include "exchange/source.h"
+#include "exchange/worker.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "proto/framing.h"
+#include "serve/connection.h"
 #include "serve/h1.h"
 #include "serve/ssl.h"
 

@@ -2,8 +2,19 @@
  * certificate and the context. */
 #include "serve/ssl.h"
 
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/span.h"
 #include "exchange/core.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
+#include "exchange/worker.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "serve/connection.h"
 #include "serve/ssl_settings.h"
+#include "tls/tls.h"
 
 struct choosing {
     const struct generation *generation;

@@ -1,7 +1,8 @@
 #ifndef SERVE_SSL_H
 #define SERVE_SSL_H
 
-#include "serve/connection.h"
+struct connection;
+struct listener;
 
 enum ssl_verdict { SSL_ACCEPTED, SSL_REFUSED, SSL_IS_PLAIN };
 

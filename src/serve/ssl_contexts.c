@@ -2,10 +2,17 @@
  * each certificate, a store of sessions for each zone. While a configuration is checked they are
  * made once, to hear what OpenSSL says; a worker keeps them until its generation ends. Stores and
  * the keys of tickets pass on to the next generation. */
+#include "base/errlog.h"
+#include "base/span.h"
+#include "conf/call.h"
+#include "conf/settings.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
 #include "exchange/worker.h"
 #include "serve/ssl_module.h"
 #include "serve/ssl_settings.h"
 #include "tls/pem.h"
+#include "tls/tls.h"
 
 static struct tls_settings values_of(const struct ssl_settings *s)
 {

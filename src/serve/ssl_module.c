@@ -2,9 +2,20 @@
  * bundle. */
 #include "serve/ssl_module.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
+#include "base/span.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/load.h"
+#include "conf/settings.h"
+#include "conf/source.h"
+#include "conf/types.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
 #include "serve/ssl_settings.h"
 #include "tls/pem.h"
+#include "tls/tls.h"
 
 enum { SMALLEST_ZONE = 32768, BUILTIN_SESSIONS = 20480, MOST_SESSIONS = 1000000 };
 

@@ -1,7 +1,9 @@
 #ifndef SERVE_SSL_MODULE_H
 #define SERVE_SSL_MODULE_H
 
-#include "exchange/module.h"
+#include <stdint.h>
+
+struct generation;
 
 /* `ssl_*`, in servers and forward blocks. */
 extern const struct module ssl_module;

@@ -1,9 +1,14 @@
 #ifndef SERVE_SSL_SETTINGS_H
 #define SERVE_SSL_SETTINGS_H
 
-#include "conf/types.h"
-#include "exchange/generation.h"
+#include "base/span.h"
+#include "conf/settings.h"
+#include "exchange/variable.h"
 #include "tls/tls.h"
+
+struct conf;
+struct generation;
+struct worker;
 
 /* What the `ssl_*` lines of a block say, for the files ssl*.c. */
 

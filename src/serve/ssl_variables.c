@@ -1,6 +1,9 @@
 /* What a request can tell of its TLS connection. */
+#include "base/span.h"
+#include "exchange/client.h"
 #include "exchange/exchange.h"
-#include "serve/ssl_settings.h"
+#include "exchange/variable.h"
+#include "net/conn.h"
 
 static bool info_of(struct exchange *x, struct conn_info *ret)
 {

@@ -8,9 +8,19 @@
  *                    +--5 s--> 503, closed
  *
  * The refusal is one step on the loop's own stack: what does not fit into the socket is lost. */
+#include "base/errlog.h"
+#include "base/link.h"
+#include "base/span.h"
+#include "exchange/listener.h"
+#include "exchange/worker.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "net/sock.h"
+#include "net/timer.h"
 #include "serve/connection.h"
-
-#include "exchange/core.h"
 
 enum { PATIENCE_MS = 5000, COMPLAIN_MS = 1000 };
 

@@ -2,6 +2,7 @@
 #define TLS_CLIENT_HELLO_H
 
 #include "base/cursor.h"
+#include "base/span.h"
 
 /* The first message of a TLS client (RFC 8446 4.1.2, RFC 6066 3), read before OpenSSL sees it. */
 struct client_hello {

@@ -6,9 +6,13 @@
 #include "tls/context.h"
 
 #include "base/clock.h"
+#include "base/span.h"
 #include "tls/client_hello.h"
 #include "tls/identity.h"
 #include "tls/layer.h"
+#include "tls/sessions.h"
+#include "tls/tickets.h"
+#include "tls/tls.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

@@ -1,8 +1,10 @@
 #ifndef TLS_CONTEXT_H
 #define TLS_CONTEXT_H
 
-#include "tls/sessions.h"
-#include "tls/tls.h"
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Inside of a context, for the files of this folder. */
 struct tls_context {

@@ -5,10 +5,18 @@
  * The name is read before OpenSSL exists for this peer, so the right context serves from the
  * start, and junk, silence and refused names never cost an SSL. The bytes read are the layer's
  * first. Owns the bytes of the hello until then. */
+#include "base/address.h"
+#include "base/cursor.h"
+#include "base/span.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/io.h"
+#include "net/loop.h"
 #include "tls/client_hello.h"
 #include "tls/context.h"
 #include "tls/identity.h"
 #include "tls/layer.h"
+#include "tls/tls.h"
 
 #include <openssl/x509v3.h>
 #include <stdio.h>

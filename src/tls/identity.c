@@ -3,6 +3,9 @@
  */
 #include "tls/identity.h"
 
+#include "base/cursor.h"
+#include "tls/tls.h"
+
 #include <limits.h>
 #include <openssl/err.h>
 #include <stdlib.h>

@@ -1,10 +1,12 @@
 #ifndef TLS_IDENTITY_H
 #define TLS_IDENTITY_H
 
-#include "base/cursor.h"
-#include "tls/tls.h"
+#include "base/span.h"
 
 #include <openssl/ssl.h>
+
+struct cursor;
+struct tls_identity;
 
 /* The DER of tls/pem.h, read. */
 

@@ -1,7 +1,10 @@
 #ifndef TLS_LAYER_H
 #define TLS_LAYER_H
 
-#include "tls/tls.h"
+#include "base/span.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/io.h"
 
 #include <openssl/ssl.h>
 

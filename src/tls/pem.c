@@ -1,6 +1,8 @@
 /* PEM to DER, once, while the bundle is made. Owns nothing. */
 #include "tls/pem.h"
 
+#include "base/buf.h"
+#include "base/cursor.h"
 #include "tls/context.h"
 #include "tls/identity.h"
 

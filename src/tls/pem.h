@@ -1,7 +1,9 @@
 #ifndef TLS_PEM_H
 #define TLS_PEM_H
 
-#include "base/buf.h"
+#include "base/span.h"
+
+struct buf;
 
 /* Certificates and keys of the bundle: PEM is read once, while the bundle is made; workers parse
  * DER. */

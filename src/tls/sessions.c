@@ -8,6 +8,10 @@
  * the keys of tickets. */
 #include "tls/sessions.h"
 
+#include "base/shape.h"
+#include "base/span.h"
+#include "tls/tls.h"
+
 #include <openssl/err.h>
 #include <stdlib.h>
 

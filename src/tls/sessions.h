@@ -3,7 +3,6 @@
 
 #include "base/table.h"
 #include "tls/tickets.h"
-#include "tls/tls.h"
 
 /* What sessions resume by, for the files of this folder: keys of tickets, and perhaps a store. */
 struct tls_sessions {

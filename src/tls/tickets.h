@@ -2,6 +2,7 @@
 #define TLS_TICKETS_H
 
 #include "base/secret.h"
+#include "base/span.h"
 
 #include <openssl/ssl.h>
 

@@ -11,9 +11,12 @@
  * Owns the SSL, the lease and the blocks; both buffers are absent when idle. */
 #include "tls/tls.h"
 
+#include "base/budget.h"
 #include "base/charged.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/loop.h"
 #include "tls/context.h"
-#include "tls/identity.h"
 #include "tls/layer.h"
 
 #include <openssl/err.h>

@@ -1,7 +1,10 @@
 #ifndef TLS_TLS_H
 #define TLS_TLS_H
 
-#include "net/conn.h"
+#include "base/span.h"
+#include "net/io.h"
+
+struct conn;
 
 /* TLS as one more layer of a conn. OpenSSL sees memory only; it never waits and never allocates
  * from a peer's number unbounded. One context for each distinct set of settings, no certificate in

@@ -4,7 +4,7 @@
  *
  * Ends after so many answers, or after SECONDS (60), whichever comes first. Prints one line:
  *
- *     requests 100000 errors 0 seconds 1.234 rate 81037 p50_us 610 p99_us 1130
+ *     requests 100000 errors 0 seconds 1.234 rate 81037 p50_us 610 p99_us 1130 p999_us 1600
  *
  * `%` in PATH and HOST is 0 to COUNT - 1, one after the other. -c HOST:PORT: each connection first
  * asks for a tunnel to there (CONNECT), and all else goes through it. -i: asks on each connection
@@ -170,15 +170,16 @@ static int by_value(const void *a, const void *b)
 static void report(struct load *l, double seconds)
 {
     size_t count = (size_t)l->answered;
-    uint32_t p50 = 0, p99 = 0;
+    uint32_t p50 = 0, p99 = 0, p999 = 0;
 
     qsort(l->took_us, count, sizeof(*l->took_us), by_value);
     if (count > 0) {
         p50 = l->took_us[count / 2];
         p99 = l->took_us[count * 99 / 100];
+        p999 = l->took_us[count * 999 / 1000];
     }
-    printf("requests %ld errors %ld seconds %.3f rate %.0f p50_us %u p99_us %u\n", l->answered,
-           l->errors, seconds, (double)l->answered / seconds, p50, p99);
+    printf("requests %ld errors %ld seconds %.3f rate %.0f p50_us %u p99_us %u p999_us %u\n",
+           l->answered, l->errors, seconds, (double)l->answered / seconds, p50, p99, p999);
 }
 
 /* Each connection has had its answer, and then says nothing more. */

@@ -1,5 +1,6 @@
 /* The chunked coding: in one piece and byte by byte it yields the same data, verdict and end; and
  * what is re-coded by us is read back. */
+#include "base/buf.h"
 #include "proto/chunked.h"
 
 #include <stdlib.h>

@@ -1,7 +1,14 @@
 /* A configuration by a stranger: lexer, parser, build, types and messages, with modules that have a
  * row of each kind. The input holds up to three texts, parted by 0x01: the main file, the file
  * /other, -g. */
+#include "base/arena.h"
+#include "base/buf.h"
 #include "conf/build.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/load.h"
+#include "conf/source.h"
+#include "conf/tree.h"
 #include "conf/types.h"
 
 #include <errno.h>

@@ -1,6 +1,10 @@
 /* The layout of a stranger's text: what is laid out has the same words and the same ends, and stays
  * as it is a second time. */
+#include "base/arena.h"
+#include "base/buf.h"
 #include "conf/format.h"
+#include "conf/lexer.h"
+#include "conf/tree.h"
 
 #include <stdlib.h>
 

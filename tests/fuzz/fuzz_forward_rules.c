@@ -3,7 +3,19 @@
  *
  * Whatever the rules are: a stage can only confirm or refuse what the one before allowed, nothing
  * is `later` once the address is known, and a rule that decides is one of the list. */
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "conf/build.h"
+#include "conf/directive.h"
+#include "conf/source.h"
+#include "decide/forward/facts.h"
+#include "decide/forward/floor.h"
 #include "decide/forward/forward.h"
+#include "decide/forward/names.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* The head of a response: whatever the bytes, the verdict does not depend on how they arrive, and a
  * good head holds only what is promised. The limits are small, so that they are reached. */
+#include "proto/fields.h"
 #include "proto/h1.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* Request targets, hosts and paths: parts lie inside, a normal path has no dot segment and no
  * control byte, and normalising what was normalised (and escaped) changes nothing. */
+#include "base/buf.h"
 #include "proto/uri.h"
 
 #include <stdlib.h>

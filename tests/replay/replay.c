@@ -2,12 +2,16 @@
  * folder of its own. Owns all of it, and asserts at the end that nothing else was left behind. */
 #include "replay.h"
 
+#include "base/pattern.h"
 #include "exchange/exchange.h"
+#include "exchange/listener.h"
+#include "exchange/run.h"
 #include "fetch/tunnel.h"
 #include "fetch/upstream/pool.h"
 #include "log/sink.h"
 #include "net/loop_backend.h"
 #include "net/offload.h"
+#include "run/bundle.h"
 #include "run/generation_build.h"
 #include "serve/serve.h"
 #include "tls/tls.h"

@@ -1,9 +1,16 @@
 #ifndef TESTS_REPLAY_REPLAY_H
 #define TESTS_REPLAY_REPLAY_H
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "base/errlog_file.h"
+#include "base/span.h"
 #include "exchange/generation.h"
 #include "exchange/worker.h"
+#include "net/loop.h"
 #include "net/loop_fake.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,4 +1,6 @@
 /* The forward face on the fake loop: rules for each request, tunnels from CONNECT to their end. */
+#include "base/address.h"
+#include "base/span.h"
 #include "replay.h"
 
 #define CONFIG                                                                          \

@@ -1,5 +1,7 @@
 /* The head of an answer is held back until a first part of its body is at hand. If that part turns
  * out to be bad, nobody has seen the head yet: the client is told the truth instead. */
+#include "base/address.h"
+#include "base/buf.h"
 #include "replay.h"
 
 #include <stdio.h>

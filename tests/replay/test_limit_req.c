@@ -1,6 +1,8 @@
 /* limit_req on the virtual clock: the arithmetic of NGINX, to the millisecond. */
 #include "replay.h"
 
+#include "base/table.h"
+#include "base/zone.h"
 #include "exchange/zone_line.h"
 
 #include <stdio.h>

@@ -2,6 +2,12 @@
  * back where it took it, however it ends. */
 #include "replay.h"
 
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "base/table.h"
+#include "base/zone.h"
+#include "exchange/module.h"
 #include "exchange/zone_line.h"
 
 extern const struct module limit_conn_module;

@@ -2,6 +2,9 @@
  *
  *     client --> forward face --asks--> name server 192.0.2.53 (the test)
  *                     +------dials------> exactly the address that was judged */
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/span.h"
 #include "replay.h"
 
 #define FORWARD                                                                                  \

@@ -1,5 +1,8 @@
 /* Requests one behind the other, and every way of cutting what peers send into segments: the
  * answers are the same. */
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/span.h"
 #include "replay.h"
 
 #define CONFIG                                                                                 \

@@ -1,6 +1,8 @@
 /* Tunnels: what is logged at their end, when the buffers that the request came in serve others. */
 #include "replay.h"
 
+#include "exchange/module.h"
+#include "exchange/variable.h"
 #include "run/module_list.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* Which peer is asked, and on which connection: next peers, the pool, races of keep-alive. */
+#include "base/address.h"
 #include "replay.h"
 
 #define CONFIG                                                                          \

@@ -7,7 +7,17 @@
  * is refused. */
 #include "decide/forward/asked.h"
 
-#include "decide/forward/floor.h"
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cursor.h"
+#include "base/span.h"
+#include "exchange/destination.h"
+#include "exchange/exchange.h"
+#include "exchange/request.h"
+#include "exchange/worker.h"
+#include "proto/fields.h"
+#include "proto/framing.h"
 #include "proto/uri.h"
 
 enum { HTTP_PORT = 80 };

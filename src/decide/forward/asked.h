@@ -1,7 +1,11 @@
 #ifndef DECIDE_FORWARD_ASKED_H
 #define DECIDE_FORWARD_ASKED_H
 
-#include "exchange/exchange.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct destination;
+struct exchange;
 
 /* What a client of the forward face asked for (forward-semantics 3.1, 3.2). */
 struct asked_fault {

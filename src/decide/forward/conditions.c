@@ -6,6 +6,15 @@
  * name. */
 #include "decide/forward/conditions.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cidr.h"
+#include "conf/call.h"
+#include "decide/forward/floor.h"
+#include "decide/forward/lists.h"
+#include "decide/forward/names.h"
+#include "decide/forward/nets.h"
+#include "decide/forward/ports.h"
 #include "proto/fields.h"
 
 enum { MOST_PAIRS = 4096 /* of values that are compared one by one when the rules are checked */ };

@@ -1,8 +1,12 @@
 #ifndef DECIDE_FORWARD_CONDITIONS_H
 #define DECIDE_FORWARD_CONDITIONS_H
 
-#include "decide/forward/lists.h"
-#include "decide/forward/ports.h"
+#include "base/span.h"
+#include "conf/settings.h"
+#include "decide/forward/facts.h"
+#include "decide/forward/values.h"
+
+struct value_list;
 
 /* The conditions of rules (forward-semantics 2.1). A new one is a row in conditions.c. */
 struct condition;

@@ -1,7 +1,8 @@
 #ifndef DECIDE_FORWARD_FACTS_H
 #define DECIDE_FORWARD_FACTS_H
 
-#include "decide/forward/floor.h"
+#include "base/address.h"
+#include "base/span.h"
 
 /* What the rules of a forward block are asked about: plain values, so rules need no exchange. */
 enum forward_protocol { PROTOCOL_HTTP, PROTOCOL_CONNECT, PROTOCOLS };

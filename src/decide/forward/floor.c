@@ -5,6 +5,8 @@
  * Judged after resolution, for each candidate, so no DNS answer leads past it. Owns nothing. */
 #include "decide/forward/floor.h"
 
+#include "base/cidr.h"
+
 struct floor_range {
     enum floor_word word;
     uint16_t family;

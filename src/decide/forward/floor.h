@@ -1,7 +1,10 @@
 #ifndef DECIDE_FORWARD_FLOOR_H
 #define DECIDE_FORWARD_FLOOR_H
 
-#include "base/cidr.h"
+#include "base/address.h"
+#include "base/span.h"
+
+struct cidr;
 
 /* The address floor (forward-semantics 4.2): where nobody is taken unless a rule names it. */
 enum floor_word {

@@ -10,9 +10,19 @@
  * Here: the rows, and what is checked once a block is whole. */
 #include "decide/forward/forward.h"
 
+#include "base/address.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/tree.h"
 #include "conf/types.h"
+#include "decide/forward/floor.h"
+#include "decide/forward/lists.h"
 #include "decide/forward/report.h"
 #include "decide/forward/visit.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 
 enum { DEEPEST_WHEN = 4 };
 

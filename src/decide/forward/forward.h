@@ -1,8 +1,10 @@
 #ifndef DECIDE_FORWARD_FORWARD_H
 #define DECIDE_FORWARD_FORWARD_H
 
+#include "base/span.h"
+#include "conf/settings.h"
+#include "decide/forward/ports.h"
 #include "decide/forward/rules.h"
-#include "exchange/exchange.h"
 
 /* The settings of a `forward { }` block: who may be taken where. */
 enum tunnel_peek { PEEK_ON, PEEK_OFF, PEEK_REQUIRE };

@@ -2,6 +2,13 @@
  * for. */
 #include "decide/forward/lists.h"
 
+#include "base/arena.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "conf/tree.h"
+#include "decide/forward/floor.h"
+#include "decide/forward/nets.h"
+
 static struct value_word word_of(const struct conf_call *call, const struct conf_word *word)
 {
     return (struct value_word){ arena_copy(conf_arena(call), word->text), word->place,

@@ -1,6 +1,9 @@
 #ifndef DECIDE_FORWARD_LISTS_H
 #define DECIDE_FORWARD_LISTS_H
 
+#include "base/span.h"
+#include "conf/settings.h"
+#include "decide/forward/facts.h"
 #include "decide/forward/values.h"
 
 /* `list NAME { VALUE; ... except VALUE ...; }`: named values, in force for rules of this block and

@@ -8,6 +8,8 @@
  * Keyed with a secret (SipHash): a client cannot make names collide, so hashes stand for names. */
 #include "decide/forward/names.h"
 
+#include "base/arena.h"
+#include "base/hash.h"
 #include "proto/uri.h"
 
 #include <arpa/inet.h>

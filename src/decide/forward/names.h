@@ -2,8 +2,9 @@
 #define DECIDE_FORWARD_NAMES_H
 
 #include "base/address.h"
-#include "base/arena.h"
-#include "base/hash.h"
+#include "base/span.h"
+
+struct arena;
 
 /* Host names as rules and lists write them (forward-semantics 2.3, Names), and one table of them
  * for a block. */

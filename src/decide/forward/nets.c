@@ -6,6 +6,10 @@
  * Owns nothing; all lies in the generation arena. */
 #include "decide/forward/nets.h"
 
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/cidr.h"
+#include "conf/call.h"
 #include "decide/forward/floor.h"
 
 #include <stdlib.h>

@@ -1,8 +1,12 @@
 #ifndef DECIDE_FORWARD_NETS_H
 #define DECIDE_FORWARD_NETS_H
 
-#include "base/cidr.h"
-#include "conf/call.h"
+#include "base/span.h"
+#include "conf/settings.h"
+
+struct address;
+struct arena;
+struct conf_call;
 
 /* Networks, addresses and ranges that a rule or a list names. Zeroed: none. */
 struct nets {

@@ -6,6 +6,9 @@
 #include "decide/forward/ports.h"
 
 #include "base/address.h"
+#include "base/arena.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 
 struct port_set {
     uint64_t bits[65536 / 64];

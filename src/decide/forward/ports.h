@@ -1,7 +1,7 @@
 #ifndef DECIDE_FORWARD_PORTS_H
 #define DECIDE_FORWARD_PORTS_H
 
-#include "conf/call.h"
+#include "base/span.h"
 
 /* Ports, and the port floor (forward-semantics 2.4): which a protocol reaches unless a rule names
  * others. */

@@ -3,6 +3,19 @@
  * business outside. */
 #include "decide/forward/report.h"
 
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "conf/settings.h"
+#include "decide/forward/facts.h"
+#include "decide/forward/floor.h"
+#include "decide/forward/rules.h"
+#include "decide/forward/visit.h"
+#include "exchange/destination.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/request.h"
+
 enum { LONGEST_REPORT = 8192 };
 
 static void begin(struct buf *out)

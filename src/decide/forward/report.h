@@ -1,7 +1,11 @@
 #ifndef DECIDE_FORWARD_REPORT_H
 #define DECIDE_FORWARD_REPORT_H
 
-#include "decide/forward/visit.h"
+#include "base/span.h"
+#include "exchange/variable.h"
+
+struct exchange;
+struct visit;
 
 /* What is told of a visit: to the client on the deny page, to the logs as variables. */
 

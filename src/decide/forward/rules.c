@@ -6,6 +6,11 @@
  * generation arena. */
 #include "decide/forward/rules.h"
 
+#include "base/arena.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "decide/forward/conditions.h"
+#include "decide/forward/names.h"
 #include "proto/uri.h"
 
 enum { MOST_RULES = 10000, LONGEST_SHOWN = 300 };

@@ -1,7 +1,14 @@
 #ifndef DECIDE_FORWARD_RULES_H
 #define DECIDE_FORWARD_RULES_H
 
-#include "decide/forward/conditions.h"
+#include "base/address.h"
+#include "base/span.h"
+#include "conf/settings.h"
+
+struct conf;
+struct conf_call;
+struct facts;
+struct standing;
 
 /* The rules of a forward block (forward-semantics 2.1, 2.2): read top-down, the first that matches
  * decides. */

@@ -4,6 +4,15 @@
  *     facts + table -> a bit for each set -> conditions test bits -> the first rule that matches
  *
  * A condition is true, false, or later: its fact can still come (forward-semantics 2.2). */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "conf/call.h"
+#include "conf/settings.h"
+#include "decide/forward/conditions.h"
+#include "decide/forward/facts.h"
+#include "decide/forward/lists.h"
+#include "decide/forward/names.h"
 #include "decide/forward/rules.h"
 
 #include <stdlib.h>

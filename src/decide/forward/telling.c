@@ -1,6 +1,15 @@
 /* The forward face, rule by rule, for whoever asks why (`bifrons forward explain`). */
 #include "decide/forward/telling.h"
 
+#include "base/address.h"
+#include "base/buf.h"
+#include "conf/settings.h"
+#include "decide/forward/conditions.h"
+#include "decide/forward/facts.h"
+#include "decide/forward/floor.h"
+#include "decide/forward/rules.h"
+#include "exchange/decision.h"
+#include "exchange/destination.h"
 #include "exchange/trace.h"
 
 static const struct place nowhere;

@@ -3,6 +3,9 @@
 
 #include "decide/forward/visit.h"
 
+struct exchange;
+struct ruleset;
+
 /* What the forward face says in a rehearsal, beyond what it decides (exchange/trace.h). Each call
  * does nothing on live traffic. */
 

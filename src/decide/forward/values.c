@@ -7,6 +7,13 @@
  * Names go into the block's table (names.h) once all rules are read; here they stay as written. */
 #include "decide/forward/values.h"
 
+#include "base/address.h"
+#include "base/cidr.h"
+#include "conf/call.h"
+#include "decide/forward/facts.h"
+#include "decide/forward/floor.h"
+#include "decide/forward/names.h"
+
 enum { MOST_VALUES = 16 * 1000 * 1000 };
 
 static bool later(struct conf_call *call, const struct value_word *word, const char *what)

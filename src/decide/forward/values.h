@@ -1,9 +1,11 @@
 #ifndef DECIDE_FORWARD_VALUES_H
 #define DECIDE_FORWARD_VALUES_H
 
-#include "decide/forward/facts.h"
-#include "decide/forward/names.h"
+#include "base/span.h"
+#include "conf/settings.h"
 #include "decide/forward/nets.h"
+
+struct facts;
 
 /* Hosts and networks that a condition or a list names. Zeroed: none. */
 enum { HOST_PLAIN = 1, HOST_LITERAL = 2 };

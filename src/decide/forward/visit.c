@@ -7,9 +7,21 @@
  * A stage can only confirm or refuse what the one before allowed. Lives in the exchange's arena. */
 #include "decide/forward/visit.h"
 
+#include "base/errlog.h"
+#include "conf/directive.h"
+#include "conf/settings.h"
 #include "decide/forward/asked.h"
+#include "decide/forward/forward.h"
+#include "decide/forward/names.h"
+#include "decide/forward/ports.h"
 #include "decide/forward/report.h"
+#include "decide/forward/rules.h"
 #include "decide/forward/telling.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
+#include "exchange/log.h"
+#include "exchange/worker.h"
 
 static const char visit_key;
 

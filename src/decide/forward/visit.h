@@ -1,7 +1,14 @@
 #ifndef DECIDE_FORWARD_VISIT_H
 #define DECIDE_FORWARD_VISIT_H
 
-#include "decide/forward/forward.h"
+#include "base/address.h"
+#include "base/span.h"
+#include "decide/forward/facts.h"
+#include "decide/forward/floor.h"
+#include "exchange/decision.h"
+#include "exchange/destination.h"
+
+struct exchange;
 
 /* What the forward face knows and has decided of an exchange; kept in its notes. */
 enum cause {

@@ -1,5 +1,8 @@
 /* Smooth weighted round robin, and what failures do to it: NGINX's arithmetic to the letter, since
  * people have tuned weights by it (nginx-semantics 7.7). */
+#include "base/errlog.h"
+#include "exchange/log.h"
+#include "exchange/turn.h"
 #include "fetch/upstream/upstream.h"
 
 enum { MOST_TRACKED = 1024 };

@@ -3,6 +3,10 @@
 #include "fetch/upstream/pool.h"
 
 #include "base/charged.h"
+#include "exchange/worker.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "net/sock.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,11 @@
 #ifndef FETCH_UPSTREAM_POOL_H
 #define FETCH_UPSTREAM_POOL_H
 
+#include "base/address.h"
+#include "base/buf.h"
 #include "base/link.h"
-#include "exchange/exchange.h"
+#include "base/span.h"
+#include "net/conn.h"
 
 /* Connections to upstreams, and those that are idle. Pools outlive generations: they are found
  * again by their key (role, block, address), so a reload keeps them warm. A connection comes back

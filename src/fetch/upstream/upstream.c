@@ -1,8 +1,27 @@
 /* `upstream NAME { server ...; keepalive N; }`. Names of servers are resolved in the worker, after
- * the generation is built: until then, and if they do not resolve, requests get 502. */
+ * the generation is built: until then, and if they do not resolve, requests get 502.
+ *
+ *     start_one        addresses are peers at once; names -> begin_asking
+ *     begin_asking     a fiber: resolve_names -> replace_peers, if more peers are known than before
+ *     upstream_ask_again   by a request, if a name was missing and 5 s have passed
+ *
+ * Peers lie in the generation arena and are never taken away: an exchange that holds one of an
+ * older array goes on with it. What is counted of a peer lives in the pool, beyond generations. */
 #include "fetch/upstream/upstream.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/errlog.h"
+#include "conf/call.h"
+#include "conf/directive.h"
 #include "conf/types.h"
+#include "exchange/generation.h"
+#include "exchange/module.h"
+#include "exchange/worker.h"
+#include "net/dns.h"
+#include "net/fiber.h"
+#include "net/io.h"
+#include "net/loop.h"
 #include "proto/uri.h"
 
 #include <stdlib.h>
@@ -109,6 +128,7 @@ static bool set_server(struct conf_call *call, void *field)
     return conf_list_add(call, field, &s, sizeof(s));
 }
 
+/* All blocks `upstream` stand in one list: that of the top. */
 static struct upstream_settings *top_settings(struct generation *g, struct conf_block *b)
 {
     while (b->parent != NULL)
@@ -312,6 +332,8 @@ static void resolve_names(void *arg)
     free(r);
 }
 
+/* The fiber holds a reference: a reload may take the generation away meanwhile. `starting` counts
+ * such fibers: the worker waits a while for them before it says that it is ready. */
 static void begin_asking(struct worker *w, struct generation *g, struct upstream *u)
 {
     struct resolving *r = calloc(1, sizeof(*r));
@@ -336,6 +358,8 @@ void upstream_ask_again(struct worker *w, struct generation *g, struct upstream 
         begin_asking(w, g, u);
 }
 
+/* The pool's key has no serial number of a generation in it: after a reload the same group finds
+ * its connections and counters again. */
 static void start_one(struct worker *w, struct generation *g, struct upstream *u)
 {
     const struct upstream_server *servers = u->servers.items;

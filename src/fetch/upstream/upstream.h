@@ -1,7 +1,13 @@
 #ifndef FETCH_UPSTREAM_UPSTREAM_H
 #define FETCH_UPSTREAM_UPSTREAM_H
 
+#include "base/address.h"
+#include "base/span.h"
+#include "conf/settings.h"
 #include "fetch/upstream/pool.h"
+
+struct conf_call;
+struct generation;
 
 /* Groups of servers: `upstream NAME { }`, and the unnamed group of one address that stands directly
  * in proxy_pass. */

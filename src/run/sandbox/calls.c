@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -35,8 +36,8 @@ static const uint16_t allowed[] = {
     SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall,
     SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
     /* about ourselves */
-    SYS_getpid, SYS_getppid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
-    SYS_getrusage, SYS_uname, SYS_sysinfo, SYS_getrandom,
+    SYS_getpid, SYS_getppid, SYS_gettid, SYS_getpriority, SYS_getuid, SYS_geteuid, SYS_getgid,
+    SYS_getegid, SYS_getrusage, SYS_uname, SYS_sysinfo, SYS_getrandom,
     /* the end */
     SYS_wait4, SYS_waitid, SYS_exit, SYS_exit_group
 };
@@ -73,6 +74,10 @@ static const struct checked_call checked[] = {
       { { .argument = 0, .mask = CLONE_THREAD, .count = 1, .values = { CLONE_THREAD } } } },
     /* abort() and raise(): signals to ourselves alone */
     { SYS_tgkill, { { .argument = 0, .mask = ~0u, .count = 1, .values = { CALL_OURSELVES } } } },
+    /* a thread that builds settings gives way to those who serve */
+    { SYS_setpriority,
+      { { .argument = 0, .mask = ~0u, .count = 1, .values = { PRIO_PROCESS } },
+        { .argument = 1, .mask = ~0u, .count = 1, .values = { 0 } } } },
     { SYS_prlimit64,
       { { .argument = 0, .mask = ~0u, .count = 2, .values = { 0, CALL_OURSELVES } } } },
     /* names that help who looks on; nothing that gives rights back */

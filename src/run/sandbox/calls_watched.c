@@ -1,9 +1,8 @@
 /* A build with sanitizers or counters: at its end the search for leaks stops its own threads by
  * ptrace, a symbolizer is run, and findings are written wherever they were told to be. The other
  * rules stand, so that tests of such a build still meet them. */
-#include "run/sandbox/calls.h"
-
 #include "base/span.h"
+#include "run/sandbox/calls.h"
 
 #include <sys/syscall.h>
 

@@ -1,7 +1,6 @@
 /* What only x86_64 has: older forms of calls that the C library still makes, and ports. */
-#include "run/sandbox/calls.h"
-
 #include "base/span.h"
+#include "run/sandbox/calls.h"
 
 #include <linux/audit.h>
 #include <sys/syscall.h>

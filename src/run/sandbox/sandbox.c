@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/errlog.h"
+#include "base/span.h"
 #include "run/manifest.h"
 #include "run/sandbox/calls.h"
 #include "run/sandbox/capabilities.h"

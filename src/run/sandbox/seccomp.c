@@ -8,6 +8,8 @@
  * arguments, and lets those pass without running it. Owns nothing. */
 #include "run/sandbox/seccomp.h"
 
+#include "run/sandbox/calls.h"
+
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>

@@ -1,10 +1,11 @@
 #ifndef RUN_SANDBOX_SECCOMP_H
 #define RUN_SANDBOX_SECCOMP_H
 
-#include "run/sandbox/calls.h"
-
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <sys/types.h>
+
+struct call_rules;
 
 /* The rules of calls.h as a program for the kernel. */
 enum { SECCOMP_MOST_CODE = 1024 };

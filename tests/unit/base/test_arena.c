@@ -1,5 +1,7 @@
 /* base/arena: memory of one life. */
 #include "base/arena.h"
+#include "base/budget.h"
+#include "base/span.h"
 #include "unit/base/unit.h"
 
 static void pieces_are_aligned_and_apart(void **state)

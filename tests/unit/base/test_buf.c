@@ -1,4 +1,7 @@
 /* base/buf: a maximum, and a failure that stays. */
+#include "base/budget.h"
+#include "base/buf.h"
+#include "base/span.h"
 #include "unit/base/unit.h"
 
 static void the_maximum_can_be_filled_and_not_passed(void **state)

@@ -1,4 +1,5 @@
 /* base/charged: objects that peers cause are paid for. */
+#include "base/budget.h"
 #include "base/charged.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* base/cidr: networks and ranges. */
+#include "base/address.h"
 #include "base/cidr.h"
 #include "base/random.h"
 #include "unit/base/unit.h"

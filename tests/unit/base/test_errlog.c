@@ -1,5 +1,7 @@
 /* base/errlog: NGINX's form, one line for a record whatever a peer put into it. */
 #include "base/errlog.h"
+#include "base/errlog_file.h"
+#include "base/log_file.h"
 #include "unit/base/unit.h"
 
 #include <errno.h>

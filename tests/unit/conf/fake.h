@@ -2,7 +2,11 @@
 #ifndef TESTS_UNIT_CONF_FAKE_H
 #define TESTS_UNIT_CONF_FAKE_H
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "conf/build.h"
+#include "conf/call.h"
+#include "conf/source.h"
 
 #include <errno.h>
 #include <fnmatch.h>

@@ -1,6 +1,8 @@
 /* From the tree to the settings: which row, what is inherited, in which order all happens. */
 #include "conf/types.h"
 
+#include "conf/directive.h"
+#include "conf/tree.h"
 #include "unit/conf/fake.h"
 
 /* --- two modules --------------------------------------------------------------------------- */

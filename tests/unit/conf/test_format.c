@@ -3,6 +3,11 @@
 
 #include "conf/types.h"
 
+#include "base/buf.h"
+#include "base/span.h"
+#include "conf/directive.h"
+#include "conf/lexer.h"
+#include "conf/tree.h"
 #include "unit/conf/fake.h"
 
 static const struct {

@@ -1,7 +1,9 @@
 /* The words of the language, as nginx-semantics 1.1 has them. */
 #include "conf/lexer.h"
 
+#include "base/arena.h"
 #include "base/buf.h"
+#include "conf/tree.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,8 @@
 /* What the user sees, and files that directives name. */
 #include "conf/types.h"
 
+#include "conf/directive.h"
+#include "conf/load.h"
 #include "unit/conf/fake.h"
 
 static bool load_word(struct conf_call *call, void *field)

@@ -1,6 +1,7 @@
 /* From the texts to the tree: includes, limits, and that one error does not hide the next. */
 #include "conf/parser.h"
 
+#include "conf/tree.h"
 #include "unit/conf/fake.h"
 
 static int setup(void **state)

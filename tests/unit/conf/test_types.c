@@ -1,6 +1,7 @@
 /* The values of nginx-semantics 1.2 and what is said of wrong ones. */
 #include "conf/types.h"
 
+#include "conf/directive.h"
 #include "unit/conf/fake.h"
 
 struct all {

@@ -1,5 +1,6 @@
 /* decide/rewrite: what is read and refused, the order of the steps, and what they say
  * (nginx-semantics 6.2, 6.3). That they do what NGINX's do is the matter of tests/diff. */
+#include "conf/directive.h"
 #include "unit/support.h"
 
 static const struct {

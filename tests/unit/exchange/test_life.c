@@ -1,6 +1,7 @@
 /* exchange/life, exchange/exchange: how an exchange begins, decides, is sent and ends. */
 #include "exchange/trace.h"
 
+#include "exchange/log.h"
 #include "unit/support.h"
 
 static unsigned kept_lines(const struct exchange *x, uint32_t ret[DECISIONS_KEPT])

@@ -1,4 +1,5 @@
 /* exchange/location_line: modifiers apart, or right before the path. */
+#include "conf/tree.h"
 #include "exchange/location_line.h"
 
 #include <setjmp.h>

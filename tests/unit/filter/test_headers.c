@@ -1,4 +1,5 @@
 /* filter/headers: add_header (nginx-semantics 8). */
+#include "exchange/filter.h"
 #include "unit/support.h"
 
 static const unsigned listed[] = { 200, 201, 204, 206, 301, 302, 303, 304, 307, 308 };

@@ -2,6 +2,7 @@
 #include "filter/sub_filter.h"
 
 #include "filter/sub_stream.h"
+#include "filter/substitution.h"
 #include "unit/filter/scripted.h"
 #include "unit/support.h"
 

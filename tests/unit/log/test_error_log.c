@@ -1,5 +1,6 @@
 /* log/error_log: several lines, each with its level; those of a block replace the outer ones; and
  * what cannot be opened is said with its line. */
+#include "exchange/log.h"
 #include "log/error_log.h"
 #include "unit/support.h"
 

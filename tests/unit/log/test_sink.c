@@ -1,7 +1,8 @@
 /* log/sink and what is below it: buffers, gzip members, pipes that nobody reads, a full disk,
  * syslog. Virtual time. */
-#include "log/gzip_member.h"
 #include "base/log_file.h"
+#include "log/gzip_member.h"
+#include "log/syslog.h"
 #include "unit/support.h"
 
 #include <errno.h>

@@ -12,6 +12,11 @@
 
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "net/fiber.h"
+#include "net/loop.h"
+#include "net/loop_backend.h"
+#include "net/timer.h"
 #include "unit/net/dns_message.h"
 
 /* A resolver, name servers that the test plays (real UDP on loopback), and a clock that the test

@@ -1,6 +1,7 @@
 #ifndef UNIT_NET_DNS_MESSAGE_H
 #define UNIT_NET_DNS_MESSAGE_H
 
+#include "base/buf.h"
 #include "net/dns_wire.h"
 
 /* DNS messages as a server would write them, good and bad, for tests. */

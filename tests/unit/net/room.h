@@ -3,7 +3,9 @@
 
 /* What the tests on real sockets share: one loop, and pairs of which the test holds the far end. */
 
+#include "base/address.h"
 #include "net/loop.h"
+#include "net/sock.h"
 
 #include <errno.h>
 #include <setjmp.h>

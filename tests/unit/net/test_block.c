@@ -1,4 +1,5 @@
 /* The pool of receive buffers, its references and its leases. */
+#include "base/budget.h"
 #include "net/block.h"
 
 #include <setjmp.h>

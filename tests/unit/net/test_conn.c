@@ -1,6 +1,8 @@
 /* Connections: reading, writing, unreading, layers. On the fake loop. */
 #include "net/conn.h"
 
+#include "net/fiber.h"
+#include "net/loop.h"
 #include "net/loop_fake.h"
 
 #include <errno.h>

@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "net/conn.h"
+#include "net/fiber.h"
 #include "net/listen.h"
+#include "net/loop.h"
 
 enum { TURNS = 20000, MOST_CANDIDATES = 4 };
 

@@ -10,7 +10,11 @@
 
 #include <errno.h>
 
+#include "net/conn.h"
+#include "net/fiber.h"
+#include "net/loop.h"
 #include "net/loop_fake.h"
+#include "net/timer.h"
 
 enum { BEGIN_MS = 1000, EACH_MS = 5000, DEADLINE_MS = 20000, TWO_TICKS_MS = 2 * TIMER_TICK_MS };
 enum { MOST = 6, SILENT = ETIMEDOUT };

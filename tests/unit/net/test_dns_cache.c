@@ -1,5 +1,8 @@
 /* What the resolver remembers, and how much at most. */
+#include "base/budget.h"
+#include "net/dns.h"
 #include "net/dns_cache.h"
+#include "net/dns_wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

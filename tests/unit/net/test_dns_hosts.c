@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "net/dns.h"
+#include "net/dns_wire.h"
 
 static unsigned find(const char *text, const char *name, uint16_t family, struct address *ret)
 {

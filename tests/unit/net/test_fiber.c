@@ -1,6 +1,7 @@
 /* Fibers without a loop: the test turns the wheel and the run queue by hand. */
 #include "net/fiber.h"
 
+#include "base/budget.h"
 #include "net/stack.h"
 
 #include <errno.h>

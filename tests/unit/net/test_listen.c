@@ -1,4 +1,6 @@
 /* Listening sockets, on loopback; the kernel chooses the ports. */
+#include "base/address.h"
+#include "base/span.h"
 #include "net/listen.h"
 
 #include <setjmp.h>

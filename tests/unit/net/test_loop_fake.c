@@ -2,6 +2,8 @@
 #include "net/loop_fake.h"
 
 #include "net/conn.h"
+#include "net/fiber.h"
+#include "net/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>

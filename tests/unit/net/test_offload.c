@@ -2,7 +2,10 @@
 #include "net/offload.h"
 
 #include "base/clock.h"
+#include "net/fiber.h"
+#include "net/loop.h"
 #include "net/loop_fake.h"
+#include "net/timer.h"
 
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,6 +1,11 @@
 /* Tunnels over real loopback sockets; the test is both far ends. The loop turns between its steps,
  * so nothing here depends on who is faster. */
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/loop.h"
+#include "net/loop_backend.h"
 #include "net/pump.h"
+#include "net/sock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,7 +11,13 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include "base/link.h"
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/loop.h"
 #include "net/loop_fake.h"
+#include "net/sock.h"
+#include "net/timer.h"
 
 enum { A, B, BEGIN_MS = 1000, TWO_TICKS_MS = 2 * TIMER_TICK_MS };
 

@@ -1,4 +1,7 @@
 /* Sockets on the real backend: what is told when, and which steps cost a system call. */
+#include "base/address.h"
+#include "base/budget.h"
+#include "net/sock.h"
 #include "room.h"
 
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* Base64: the vectors of RFC 4648 10, and what must not be read. */
 #include "proto_test.h"
 
+#include "base/buf.h"
 #include "proto/base64.h"
 
 static const char *const vectors[][2] = {

@@ -2,6 +2,7 @@
  * cut. */
 #include "proto_test.h"
 
+#include "base/buf.h"
 #include "proto/chunked.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* proto/escape: text of others inside markup of ours. */
 #include "proto_test.h"
 
+#include "base/buf.h"
 #include "proto/escape.h"
 
 static const char *const texts[][2] = {

@@ -1,6 +1,7 @@
 /* Fields: known names, lists, what is added and removed. */
 #include "proto_test.h"
 
+#include "base/arena.h"
 #include "proto/fields.h"
 
 static struct fields some_fields(struct arena *arena)

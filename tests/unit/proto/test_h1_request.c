@@ -2,6 +2,8 @@
  * arrive. */
 #include "proto_test.h"
 
+#include "base/arena.h"
+#include "proto/fields.h"
 #include "proto/h1.h"
 
 #include <stdio.h>

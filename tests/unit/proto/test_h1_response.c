@@ -1,6 +1,7 @@
 /* The head of a response: an upstream is read as strictly as a client. */
 #include "proto_test.h"
 
+#include "proto/fields.h"
 #include "proto/h1.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* Request targets: their forms and parts, what is refused, and escaping. */
 #include "proto_test.h"
 
+#include "base/buf.h"
 #include "proto/uri.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* The path that locations match: decoded once, dot segments resolved, slashes merged. */
 #include "proto_test.h"
 
+#include "base/buf.h"
 #include "proto/uri.h"
 
 #include <stdlib.h>

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "base/table.h"
+#include "tls/sessions.h"
 #include "unit/tls/tls_room.h"
 
 static int set_up(void **state)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/budget.h"
 #include "unit/tls/tls_room.h"
 
 static int set_up(void **state)

@@ -3,7 +3,11 @@
 #ifndef TESTS_TLS_ROOM_H
 #define TESTS_TLS_ROOM_H
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "net/conn.h"
+#include "net/fiber.h"
+#include "net/loop.h"
 #include "tls/pem.h"
 #include "tls/tls.h"
 #include "unit/tls/certificates.h"

@@ -3,9 +3,24 @@
 #ifndef TESTS_UNIT_DECIDE_FORWARD_ROOM_H
 #define TESTS_UNIT_DECIDE_FORWARD_ROOM_H
 
+#include "base/arena.h"
+#include "base/cursor.h"
+#include "base/errlog.h"
+#include "conf/build.h"
+#include "conf/call.h"
+#include "conf/directive.h"
+#include "decide/forward/forward.h"
 #include "decide/forward/visit.h"
 #include "exchange/core.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "exchange/listener.h"
+#include "exchange/module.h"
+#include "exchange/phase.h"
 #include "exchange/template.h"
+#include "exchange/worker.h"
+#include "proto/fields.h"
+#include "proto/h1.h"
 #include "serve/h1.h"
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* decide/forward/floor: each row of the table of forward-semantics 4.2, its first and last address,
  * and the neighbours just outside. */
+#include "base/cidr.h"
 #include "decide/forward/floor.h"
 
 #include <setjmp.h>

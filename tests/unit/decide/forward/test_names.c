@@ -1,4 +1,5 @@
 /* decide/forward/names: how hosts are written, and which of many sets have one. */
+#include "base/arena.h"
 #include "decide/forward/names.h"
 
 #include <setjmp.h>

@@ -1,4 +1,7 @@
 /* decide/forward/nets: sets of networks, joined and searched. */
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/cidr.h"
 #include "decide/forward/nets.h"
 
 #include <setjmp.h>

@@ -2,6 +2,7 @@
  * table it was made from; then the kernel itself is asked, by processes that enter the filter. */
 #include "run/sandbox/seccomp.h"
 
+#include "run/sandbox/calls.h"
 #include "unit/base/unit.h"
 
 #include <errno.h>

@@ -1,7 +1,13 @@
 /* What the error log says of an exchange, in NGINX's words and order (nginx-semantics 2). */
-#include "exchange/log_context.h"
+#include "exchange/log.h"
 
-#include "exchange/core.h"
+#include "base/buf.h"
+#include "exchange/exchange.h"
+#include "exchange/generation.h"
+#include "proto/fields.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 
 const char exchange_peer_key, exchange_target_key;
 
@@ -32,7 +38,8 @@ static void add_quoted(struct buf *out, const char *label, struct span value)
     buf_add_byte(out, '"');
 }
 
-void log_context(const struct exchange *x, struct buf *out)
+/* `, client: A, server: S, request: "R", host: "H"`: what is known of the exchange. */
+static void add_context(const struct exchange *x, struct buf *out)
 {
     const char *peer = exchange_note(x, &exchange_peer_key);
     const struct field *referer = fields_find(&x->request.fields, FIELD_REFERER);
@@ -55,4 +62,39 @@ void log_context(const struct exchange *x, struct buf *out)
     add_quoted(out, ", host: ", span_first(x->request.authority, 200));
     if (referer != NULL && !referer->sensitive)
         add_quoted(out, ", referrer: ", referer->value);
+}
+
+/* The length of what stands before ` while `, or of all. */
+static size_t before_action(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] == ' ' && span_starts(span_from(text, i), " while "))
+            return i;
+    return text.len;
+}
+
+void exchange_log(struct exchange *x, enum level level, int error, const char *format, ...)
+{
+    char text[512];
+    struct buf context;
+    va_list args;
+    const struct errlog *log = block_log(x->worker, x->generation, x->block);
+
+    if (!errlog_wants(log, level))
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    buf_init(&context, 2048, NULL); /* all parts at their longest: else none would be seen */
+    add_context(x, &context);
+    struct span view = buf_view(&context);
+    /* NGINX's form: WHAT (ERRNO: REASON) while ACTION, client: ... */
+    size_t what = before_action(span_of(text));
+    char reason[128] = "";
+    if (error != 0)
+        snprintf(reason, sizeof(reason), " (%d: %s)", error,
+                 strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
+    errlog_write(log, level, x->connection, 0, "%.*s%s%s%.*s", (int)what, text, reason, text + what,
+                 (int)view.len, view.at);
+    buf_done(&context);
 }
