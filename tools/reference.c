@@ -6,7 +6,11 @@
  *
  * `make reference` writes both; tests/docs fails when they are not what this prints. Owns nothing
  * but one paragraph at a time. */
+#include "base/buf.h"
+#include "base/span.h"
 #include "conf/directive.h"
+#include "exchange/module.h"
+#include "exchange/variable.h"
 #include "run/module_list.h"
 #include "run/row_words.h"
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* What a worker may hold of bytes whose number peers choose (DESIGN 7.11). Buffers ask and may be
- * refused; arenas only charge, since what they hold is capped at the input. Over the maximum new
+ * refused; arenas only charge, since what they hold is capped at the input. Near the maximum new
  * work is answered with 503. */
 struct budget {
     size_t used;
@@ -37,9 +37,10 @@ static inline void budget_give(struct budget *b, size_t bytes)
         b->used -= bytes;
 }
 
+/* Too little for new work: an eighth is left to what runs already. */
 static inline bool budget_spent(const struct budget *b)
 {
-    return b != NULL && b->used >= b->max;
+    return b != NULL && b->used >= b->max - b->max / 8;
 }
 
 #endif

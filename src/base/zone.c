@@ -15,7 +15,7 @@ bool zone_same_shape(const struct zone_shape *a, const struct zone_shape *b)
            a->counters == b->counters && a->slots == b->slots && a->size == b->size;
 }
 
-static size_t size_of(const struct zone_shape *shape)
+size_t zone_size(const struct zone_shape *shape)
 {
     switch (shape->kind) {
     case ZONE_TABLE:
@@ -49,7 +49,7 @@ static int lay(const struct zone_shape *shape, int fd, size_t size)
 
 int zone_make(const struct zone_shape *shape, const char *name)
 {
-    size_t size = size_of(shape);
+    size_t size = zone_size(shape);
     int fd = size > 0 ? memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
 
     if (fd < 0)
@@ -87,7 +87,7 @@ static bool view(struct zone *z)
 struct zone *zone_open(const struct zone_shape *shape, int fd)
 {
     struct zone *z = calloc(1, sizeof(*z));
-    size_t size = size_of(shape);
+    size_t size = zone_size(shape);
 
     if (z == NULL)
         abort();

@@ -22,6 +22,7 @@ struct zone {
     };
 };
 
+size_t zone_size(const struct zone_shape *shape); /* bytes of memory */
 bool zone_same_shape(const struct zone_shape *a, const struct zone_shape *b);
 /* A descriptor of new memory of that shape, whose size nobody can change; or -errno. `name` is for
  * people who look into /proc. */

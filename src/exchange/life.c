@@ -13,6 +13,7 @@
 #include "base/budget.h"
 #include "base/buf.h"
 #include "base/charged.h"
+#include "base/errlog.h"
 #include "conf/settings.h"
 #include "exchange/body.h"
 #include "exchange/client.h"
@@ -36,6 +37,16 @@
 #include <stdlib.h>
 
 enum { ARENA_CHUNK = 8192 };
+
+void worker_say_spent(struct worker *w, uint64_t connection, const char *so)
+{
+    uint64_t now = loop_now(w->loop);
+
+    if (w->short_of_memory != 0 && now - w->short_of_memory < 1000)
+        return;
+    w->short_of_memory = now;
+    errlog_write(w->log, LEVEL_CRIT, connection, 0, "memory budget spent: %s", so);
+}
 
 struct exchange *exchange_new(struct worker *w, struct client *client)
 {

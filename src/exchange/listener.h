@@ -4,6 +4,7 @@
 #include "base/address.h"
 #include "base/span.h"
 #include "conf/settings.h"
+#include "net/listen.h"
 
 struct exchange;
 struct worker;
@@ -26,6 +27,7 @@ struct listener {
     bool ssl;
     bool forward;
     int backlog, rcvbuf, sndbuf;
+    struct listen_tcp tcp;
     uint8_t ipv6only;      /* on unless said otherwise */
     uint8_t options_given; /* socket options were given at some place */
 };

@@ -40,7 +40,11 @@ struct worker {
     uint32_t most_connections;     /* worker_connections: clients and upstreams; 0: no limit but
                                       descriptors */
     uint32_t live_tunnels;
-    bool draining; /* keep-alive connections close, listeners are shut */
+    uint64_t short_of_memory; /* ms: said last */
+    bool draining;            /* keep-alive connections close, listeners are shut */
 };
+
+/* The budget is spent, and what comes of it; said once a second. */
+void worker_say_spent(struct worker *w, uint64_t connection, const char *so);
 
 #endif

@@ -108,6 +108,15 @@ static const struct directive directives[] = {
 };
 #undef FIELD
 
+uint64_t open_files_most(const struct generation *g)
+{
+    uint64_t most = 0;
+
+    for (const struct open_files *c = g->open_files; c != NULL; c = c->older)
+        most += c->most;
+    return most;
+}
+
 /* --- entries -------------------------------------------------------------------------------- */
 
 void file_facts_of(const struct stat *st, struct file_facts *ret)

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+struct generation;
 struct exchange;
 
 /* `open_file_cache`: files that stay open between requests, with what their answers say of them. A
@@ -37,6 +38,8 @@ struct open_file *open_file_find(struct exchange *x, const void *root, struct sp
  * returned: it is not worth keeping. */
 struct open_file *open_file_keep(struct exchange *x, const void *root, struct span path, int fd,
                                  int error, const struct file_facts *facts);
+/* How many all caches together may hold in a worker. */
+uint64_t open_files_most(const struct generation *g);
 void open_file_put(struct open_file *f);
 
 #endif

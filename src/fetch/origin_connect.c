@@ -71,7 +71,7 @@ static enum io dial_to(struct origin *o, const struct dial *d, uint64_t identity
 
     if (c == NULL) {
         x->fault = FAULT_PROXY_INTERNAL_ERROR;
-        exchange_log(x, LEVEL_CRIT, 0, "memory budget spent: no upstream connection");
+        worker_say_spent(x->worker, x->connection, "no upstream connection");
         return IO_FAILED;
     }
     enum io io = dial(d, &c->conn, &result);

@@ -64,7 +64,7 @@ static struct lines *lines_new(struct exchange *x)
     struct lines *l = charged_new(size_of(asked->count), &x->worker->budget);
     if (l == NULL) {
         draft_free(&draft, x->worker);
-        exchange_log(x, LEVEL_CRIT, 0, "memory budget spent: a tunnel will not be logged");
+        worker_say_spent(x->worker, x->connection, "a tunnel will not be logged");
         return NULL;
     }
     *l = (struct lines){ .draft = draft,

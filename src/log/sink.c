@@ -10,6 +10,7 @@
 #include "base/errlog.h"
 #include "base/link.h"
 #include "base/log_file.h"
+#include "exchange/generation.h"
 #include "exchange/worker.h"
 #include "log/gzip_member.h"
 #include "log/syslog.h"
@@ -21,7 +22,6 @@
 
 enum {
     MOST_WAITING = 1024 * 1024,
-    MOST_OF_ALL = 64 * 1024 * 1024,
     FLUSH_AT = 64 * 1024,
     RETRY_MS = 100,
     MOST_PASSING = 64,
@@ -36,7 +36,7 @@ struct log_sink {
     size_t whole;        /* bytes of whole lines in `lines` */
     struct buf ready;    /* gzip: members that wait to be written */
     struct timer due;    /* flush=, or the next try of a pipe that was full */
-    uint64_t complained; /* ms: a failure is said once a second */
+    uint64_t complained; /* ms: a failure is said once a second; 0: all is well */
     uint64_t lost;       /* lines since then */
     struct log_file to;  /* or the socket to `syslog` */
     struct sink_options {
@@ -63,6 +63,19 @@ static void say(struct log_sink *s, int error)
     s->complained = now;
     errlog_write(w->log, LEVEL_ALERT, 0, error, "%s \"%s\" failed, lines lost: %llu",
                  s->syslog != NULL ? "send() to" : "write() to", s->path,
+                 (unsigned long long)s->lost);
+    s->lost = 0;
+}
+
+/* What could not be written can be again. A name that a peer made is used once, and has no news. */
+static void say_well(struct log_sink *s)
+{
+    struct worker *w = s->all->worker;
+
+    if (s->complained == 0 || s->users == 0 || loop_now(w->loop) - s->complained < 1000)
+        return;
+    s->complained = 0;
+    errlog_write(w->log, LEVEL_NOTICE, 0, 0, "\"%s\" is written again, lines lost: %llu", s->path,
                  (unsigned long long)s->lost);
     s->lost = 0;
 }
@@ -105,6 +118,8 @@ static size_t put(struct log_sink *s, struct span text)
         }
         done += written;
     }
+    if (done > 0)
+        say_well(s);
     return done;
 }
 
@@ -211,7 +226,29 @@ void sinks_start(struct worker *w)
         abort();
     w->sinks->worker = w;
     w->sinks->flush.fn = at_turn_end;
-    w->sinks->budget.max = MOST_OF_ALL;
+    w->sinks->budget.max = w->sinks->limit = SINKS_MOST;
+}
+
+void sinks_limit(struct worker *w, size_t bytes)
+{
+    w->sinks->budget.max += bytes;
+    w->sinks->budget.max -= w->sinks->limit;
+    w->sinks->limit = bytes;
+}
+
+static size_t budget_of(size_t buffer)
+{
+    return 4 * buffer; /* two, growing by halves */
+}
+
+size_t sinks_buffers(const struct generation *g)
+{
+    const struct sink_spec *all = g->logs.buffered.items;
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < g->logs.buffered.len; i++)
+        bytes += budget_of(all[i].buffer);
+    return bytes;
 }
 
 static struct log_sink *find(struct log_sink *list, struct span path)
@@ -280,7 +317,7 @@ struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *
     }
     s->users++;
     if (spec->buffer > 0) {
-        w->sinks->budget.max += 4 * (spec->buffer - s->options.buffer); /* two, growing by halves */
+        w->sinks->budget.max += budget_of(spec->buffer) - budget_of(s->options.buffer);
         s->options = (struct sink_options){ spec->buffer, spec->flush, spec->gzip };
         s->lines.max = s->ready.max = MOST_WAITING + spec->buffer;
     }
@@ -291,7 +328,7 @@ void sinks_unbuffer(struct worker *w)
 {
     for (struct log_sink *s = w->sinks->first; s != NULL; s = s->next) {
         flush(s);
-        w->sinks->budget.max -= 4 * s->options.buffer;
+        w->sinks->budget.max -= budget_of(s->options.buffer);
         s->options = (struct sink_options){ .buffer = 0 };
         s->lines.max = s->lines.len > MOST_WAITING ? s->lines.len : MOST_WAITING;
         s->ready.max = s->ready.len > MOST_WAITING ? s->ready.len : MOST_WAITING;
@@ -316,7 +353,7 @@ void sink_unref(struct log_sink **ref)
     while (*at != s)
         at = &(*at)->next;
     *at = s->next;
-    s->all->budget.max -= 4 * s->options.buffer;
+    s->all->budget.max -= budget_of(s->options.buffer);
     sink_free(s);
 }
 

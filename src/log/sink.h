@@ -6,6 +6,7 @@
 #include "log/failure.h"
 #include "net/loop.h"
 
+struct generation;
 /* Where logs go: files, our own output, syslog. Opened before rights are dropped. The lines of one
  * turn of the loop leave in one write each, or as a buffer fills; nothing here waits, and what
  * cannot be written is lost and counted, which is said once a second. */
@@ -18,6 +19,7 @@ struct log_sinks {
     struct turn_end flush;
     struct budget budget; /* of all that waits: its own, so that a peer who spends the worker's
                              costs no line */
+    size_t limit;         /* of it, without buffer= */
     struct worker *worker;
     struct log_opener *opener; /* NULL: files are opened here */
     struct log_failure failed; /* the last one */
@@ -34,7 +36,13 @@ struct sink_spec {
     int gzip;                    /* level; 0: as text */
 };
 
+/* All of them together hold so much at most (beside what buffer= asks for), unless there is a
+ * smaller limit. */
+enum { SINKS_MOST = 64 * 1024 * 1024 };
 void sinks_start(struct worker *w);
+void sinks_limit(struct worker *w, size_t bytes);
+/* Bytes of a generation's buffer=, full. */
+size_t sinks_buffers(const struct generation *g);
 /* Opens (or finds) it, and counts a user; appends. NULL: `-errno` in ret_error. */
 struct log_sink *sink_open(struct worker *w, const struct sink_spec *spec, int *ret_error);
 /* What waits in buffers leaves; whoever opens them from now on says anew how they are buffered. */

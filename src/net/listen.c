@@ -12,6 +12,17 @@ static bool set_int(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
+/* All but the first are inherited by what is accepted. */
+static bool set_tcp(int fd, const struct listen_tcp *t)
+{
+    return set_int(fd, IPPROTO_TCP, TCP_FASTOPEN, t->fastopen) &&
+           set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, t->deferred) &&
+           set_int(fd, SOL_SOCKET, SO_KEEPALIVE, t->keepalive) &&
+           (t->idle == 0 || set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, t->idle)) &&
+           (t->interval == 0 || set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, t->interval)) &&
+           (t->probes == 0 || set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, t->probes));
+}
+
 /* Buffer sizes are set before listen(): accepted sockets inherit them, and the window scale with
  * them. */
 static bool set_options(int fd, const struct address *a, const struct listen_options *o)
@@ -39,7 +50,7 @@ int listen_open(const struct address *a, const struct listen_options *o)
     if (fd < 0)
         return -errno;
     if (!set_options(fd, a, o) || bind(fd, (struct sockaddr *)&to, size) < 0 ||
-        listen(fd, o->backlog) < 0) {
+        listen(fd, o->backlog) < 0 || !set_tcp(fd, &o->tcp)) {
         int error = errno;
 
         close(fd);
@@ -81,7 +92,7 @@ int listen_change(int fd, const struct listen_options *o)
     if (!set_int(fd, IPPROTO_TCP, TCP_NODELAY, (o->flags & LISTEN_NODELAY) != 0) ||
         (o->rcvbuf > 0 && !set_int(fd, SOL_SOCKET, SO_RCVBUF, o->rcvbuf)) ||
         (o->sndbuf > 0 && !set_int(fd, SOL_SOCKET, SO_SNDBUF, o->sndbuf)) ||
-        listen(fd, o->backlog) < 0)
+        listen(fd, o->backlog) < 0 || !set_tcp(fd, &o->tcp))
         return -errno;
     return 0;
 }

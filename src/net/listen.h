@@ -1,6 +1,8 @@
 #ifndef NET_LISTEN_H
 #define NET_LISTEN_H
 
+#include <stdint.h>
+
 struct address;
 
 enum {
@@ -9,10 +11,20 @@ enum {
     LISTEN_NODELAY = 4    /* TCP_NODELAY: accepted sockets inherit it */
 };
 
+/* Of TCP alone. 0: the kernel's. */
+struct listen_tcp {
+    int32_t fastopen;       /* as many may wait that sent bytes with their SYN; 0: none */
+    int32_t deferred;       /* 1: nobody is accepted before he has sent something */
+    int32_t keepalive;      /* 1: silent peers are probed */
+    int32_t idle, interval; /* s */
+    int32_t probes;
+};
+
 struct listen_options {
     int backlog;        /* 511 as NGINX */
     int rcvbuf, sndbuf; /* bytes; 0: the kernel's */
     unsigned flags;     /* LISTEN_... */
+    struct listen_tcp tcp;
 };
 
 /* Makes, binds and listens: a non-blocking, close-on-exec socket; SO_REUSEADDR is set. Descriptor

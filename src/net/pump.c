@@ -14,6 +14,7 @@
  * Owns both conns until `on_end`, the leases and pipes of its directions, and itself. */
 #include "net/pump.h"
 
+#include "base/charged.h"
 #include "base/link.h"
 #include "base/os.h"
 #include "net/block.h"
@@ -24,7 +25,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -273,7 +273,7 @@ static void on_closed(struct conn *c)
     void (*on_end)(void *, const struct pump_result *) = p->on_end;
     void *arg = p->arg;
 
-    free(p);
+    charged_free(p, sizeof(*p), c->sock.loop->budget);
     on_end(arg, &result);
 }
 
@@ -440,7 +440,7 @@ static void direct(struct pump *p, int i, struct conn *from, struct conn *to)
 int pump_start(struct conn *a, struct conn *b, const struct pump_options *options,
                void (*on_end)(void *arg, const struct pump_result *), void *arg, struct pump **ret)
 {
-    struct pump *p = calloc(1, sizeof(*p));
+    struct pump *p = charged_new(sizeof(*p), a->sock.loop->budget);
 
     if (p == NULL)
         return -ENOMEM;

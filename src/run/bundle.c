@@ -13,6 +13,7 @@
 #include "conf/build.h"
 #include "exchange/generation.h"
 #include "log/error_log.h"
+#include "run/ceiling.h"
 #include "run/generation_build.h"
 #include "run/manifest.h"
 #include "run/privileges.h"
@@ -289,8 +290,9 @@ bool bundle_build_to(const struct bundle_request *request, int fd, struct buf *m
 
     d.last = &d.first;
     struct conf *conf = generation_make(request, &d.source, &g);
+    bool fits = conf_is_good(conf) && ceiling_check(g, conf);
     generation_messages(conf, messages);
-    bool good = conf_is_good(conf) && make_folders(request, g, messages);
+    bool good = fits && make_folders(request, g, messages);
     int failed = good ? write_bundle(request, &d, g, fd) : 0;
     if (failed < 0)
         buf_addf(messages, "bifrons: [emerg] the bundle could not be made: %s\n",

@@ -5,7 +5,7 @@
 
 const char *const later_directives[] = {
     /* the process */
-    "debug_connection", "debug_points", "env", "memory_limit", "ssl_engine", "worker_aio_requests",
+    "debug_connection", "debug_points", "env", "ssl_engine", "worker_aio_requests",
     "working_directory",
     /* requests */
     "aio", "auth_basic", "auth_basic_user_file", "auth_delay", "auth_jwt", "auth_request",

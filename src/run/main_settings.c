@@ -99,6 +99,15 @@ static bool set_affinity(struct conf_call *call, void *field)
     return true;
 }
 
+static bool set_memory_limit(struct conf_call *call, void *field)
+{
+    struct main_memory *memory = field;
+
+    memory->place = conf_place(call, 1);
+    return conf_offset.set(call, &memory->limit) &&
+           (memory->limit > 0 || conf_refuse(call, 1, "invalid value \"0\""));
+}
+
 static bool set_load_module(struct conf_call *call, void *field)
 {
     (void)field;
@@ -142,6 +151,8 @@ static const struct conf_type priority_type = { .set = set_priority,
                                                 .size = sizeof(struct main_priority) };
 static const struct conf_type affinity_type = { .set = set_affinity,
                                                 .size = sizeof(struct main_cpus) };
+static const struct conf_type memory_type = { .set = set_memory_limit,
+                                              .size = sizeof(struct main_memory) };
 static const struct conf_type load_module_type = { .set = set_load_module, .many = true };
 static const struct conf_type use_type = { .set = set_use };
 static const struct conf_type events_type = { .set = open_events };
@@ -167,6 +178,8 @@ static const struct directive directives[] = {
       "`off`: one process that serves by itself", 0, NULL },
     { "worker_rlimit_nofile", CTX_MAIN, 1, 1, &conf_number, FIELD(rlimit_nofile), "0", WHOLE,
       "most open descriptors", 0, &descriptors },
+    { "memory_limit", CTX_MAIN, 1, 1, &memory_type, FIELD(memory), NULL, WHOLE,
+      "most memory of all processes together; what cannot fit is refused", 0, NULL },
     { "load_module", CTX_MAIN, 1, 1, &load_module_type, 0, NULL, NONE,
       "no module is loaded; its directives are built in or refused", 0, NULL },
     { "daemon", CTX_MAIN, 1, 1, &conf_flag, FIELD(background), "off", WHOLE,

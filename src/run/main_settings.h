@@ -31,6 +31,10 @@ struct main_settings {
     } sandbox;
     uint64_t worker_connections; /* 0: as many as the descriptor limit allows */
     uint64_t rlimit_nofile;      /* 0: as it is */
+    struct main_memory {
+        uint64_t limit; /* bytes of all processes together; 0: none */
+        struct place place;
+    } memory;
 };
 
 extern const struct module main_module;

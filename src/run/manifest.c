@@ -119,6 +119,7 @@ static void note_listeners(struct writing *w, const struct generation *g)
                                             .backlog = l->backlog,
                                             .rcvbuf = l->rcvbuf,
                                             .sndbuf = l->sndbuf,
+                                            .tcp = l->tcp,
                                             .number = l->socket,
                                             .place = place_of(l->place) };
 
@@ -191,6 +192,7 @@ static void note_process(struct manifest_head *h, const struct generation *g, st
     h->shutdown_ms = s->shutdown_timeout;
     h->master = s->master_process;
     h->background = s->background;
+    h->ceiling = ceiling_of(g);
 }
 
 static void note_files(struct writing *w, const struct generation *g)

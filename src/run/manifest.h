@@ -6,6 +6,8 @@
 #include "base/span.h"
 #include "base/shape.h"
 #include "log/syslog.h"
+#include "net/listen.h"
+#include "run/ceiling.h"
 
 #include <sched.h>
 
@@ -25,6 +27,7 @@ struct manifest_place {
 struct manifest_listener {
     struct address address; /* as configured */
     int32_t backlog, rcvbuf, sndbuf;
+    struct listen_tcp tcp;
     uint32_t flags;  /* LISTEN_... */
     uint32_t number; /* listener->socket */
     struct manifest_place place;
@@ -78,6 +81,7 @@ struct manifest_head {
     char standard_log[MANIFEST_PATH]; /* where no line of the configuration says */
     uint64_t connections;
     uint64_t shutdown_ms; /* 0: for ever */
+    struct ceiling ceiling;
     bool master, background;
 };
 

@@ -155,6 +155,12 @@ int service_test(const struct options *o)
     buf_done(&messages);
     if (s != NULL && !o->quiet && s->manifest->head.rights.sandbox == 0)
         fputs("bifrons: sandbox: off\n", stderr);
+    if (s != NULL && !o->quiet) {
+        buf_init(&messages, MOST_MESSAGES, NULL);
+        ceiling_print(&s->manifest->head.ceiling, &messages);
+        print_messages(&messages);
+        buf_done(&messages);
+    }
     if (s == NULL)
         fprintf(stderr, "bifrons: configuration file %.*s test failed\n", width, request.file.at);
     else if (!o->quiet)

@@ -75,9 +75,11 @@ static struct supply_socket *find_socket(const struct supply *s, const struct ma
 
 static struct listen_options options_of(const struct manifest_listener *l)
 {
-    return (struct listen_options){
-        .backlog = l->backlog, .rcvbuf = l->rcvbuf, .sndbuf = l->sndbuf, .flags = l->flags
-    };
+    return (struct listen_options){ .backlog = l->backlog,
+                                    .rcvbuf = l->rcvbuf,
+                                    .sndbuf = l->sndbuf,
+                                    .flags = l->flags,
+                                    .tcp = l->tcp };
 }
 
 static uint32_t next_id(void)

@@ -199,6 +199,8 @@ static int swap(struct worker_process *p, struct generation *g)
     w->log = p->error_logs.main;
     if (p->stage == WORKER_DROPPED)
         sandbox_say(&p->sandbox, w->log);
+    w->budget.max = p->manifest->head.ceiling.worker.budget;
+    sinks_limit(w, p->manifest->head.ceiling.worker.lines);
     w->most_connections = most_connections(p->manifest->head.connections);
     int failed = begin_generation(p, g);
     if (failed < 0) {
@@ -353,14 +355,6 @@ __attribute__((noreturn)) static void leave_as_it_is(struct worker_process *p, i
 
 /* --- its life ------------------------------------------------------------------------------- */
 
-/* Half of what the machine has: a peer may not drive it into swapping. */
-static size_t memory_for_peers(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
-
-    return pages > 0 && size > 0 ? (size_t)pages / 2 * (size_t)size : SIZE_MAX / 2;
-}
-
 int worker_open(struct worker_process *p,
                 void (*on_answer)(struct worker_process *p, struct span failure), void *arg)
 {
@@ -376,7 +370,7 @@ int worker_open(struct worker_process *p,
     p->ready_check.on_time = check_ready;
     p->end_check.on_time = check_end;
     w->loop = &p->loop;
-    w->budget = (struct budget){ .max = memory_for_peers() };
+    w->budget.max = SIZE_MAX / 2; /* until there is a configuration */
     w->hash_key = hash_key_new();
     link_init(&w->tunnels);
     worker_note_own_addresses(w);

@@ -171,9 +171,12 @@ static void on_accept(struct sock *s, int fd, const struct address *peer)
         return;
     }
     stat_add(w, STAT_ACCEPTED, 1);
-    struct connection *c = is_full(w) ? NULL : charged_new(sizeof(*c), &w->budget);
+    bool full = is_full(w);
+    struct connection *c = full ? NULL : charged_new(sizeof(*c), &w->budget);
 
     if (c == NULL) {
+        if (!full)
+            worker_say_spent(w, 0, "a connection is closed");
         close(fd);
         return;
     }

@@ -32,8 +32,9 @@ struct listen_line {
     struct place place;
     struct conf_block *block;
     int backlog, rcvbuf, sndbuf; /* 0: not given */
-    uint8_t ipv6only;            /* 0 not given, 1 on, 2 off */
-    uint8_t bind;                /* a socket of its own was asked for */
+    struct listen_tcp tcp;
+    uint8_t ipv6only; /* 0 not given, 1 on, 2 off */
+    uint8_t bind;     /* a socket of its own was asked for */
     bool is_default, ssl;
 };
 
@@ -134,6 +135,68 @@ static bool set_ipv6only(struct conf_call *call, unsigned word, struct span valu
     return true;
 }
 
+static bool set_fastopen(struct conf_call *call, unsigned word, struct span value,
+                         struct listen_line *line)
+{
+    line->bind = 1;
+    return set_count(call, word, value, &line->tcp.fastopen);
+}
+
+static bool set_deferred(struct conf_call *call, unsigned word, struct span value,
+                         struct listen_line *line)
+{
+    (void)call, (void)word, (void)value;
+    line->bind = line->tcp.deferred = 1;
+    return true;
+}
+
+/* A part of `IDLE:INTERVAL:COUNT`; an empty one is the kernel's. */
+static bool read_seconds(struct span text, int32_t *ret)
+{
+    uint64_t ms;
+
+    if (text.len == 0)
+        return true;
+    if (!conf_read_time(text, &ms) || ms < 1000 || ms / 1000 > INT16_MAX)
+        return false; /* the kernel's maximum */
+    *ret = (int32_t)(ms / 1000);
+    return true;
+}
+
+static bool read_probes(struct span text, int32_t *ret)
+{
+    uint64_t number;
+
+    if (text.len == 0)
+        return true;
+    if (!conf_read_number(text, INT8_MAX, &number) || number == 0)
+        return false;
+    *ret = (int32_t)number;
+    return true;
+}
+
+/* `on`, `off`, `IDLE:INTERVAL:COUNT` */
+static bool set_keepalive(struct conf_call *call, unsigned word, struct span value,
+                          struct listen_line *line)
+{
+    struct listen_tcp *t = &line->tcp;
+    size_t first = span_find(value, ':');
+    struct span rest = span_from(value, first < value.len ? first + 1 : first);
+    size_t second = span_find(rest, ':');
+    struct span last = span_from(rest, second < rest.len ? second + 1 : second);
+
+    line->bind = 1;
+    t->keepalive = !span_is(value, "off");
+    if (span_is(value, "on") || span_is(value, "off"))
+        return true;
+    return (first < value.len && value.len > 2 &&
+            read_seconds(span_first(value, first), &t->idle) &&
+            read_seconds(span_first(rest, second), &t->interval) && read_probes(last, &t->probes) &&
+            t->idle + t->interval + t->probes > 0) ||
+           conf_refuse(call, word, "invalid so_keepalive value: \"%s\"",
+                       arena_cstr(conf_arena(call), value));
+}
+
 static bool set_http(struct conf_call *call, unsigned word, struct span value,
                      struct listen_line *line)
 {
@@ -153,13 +216,15 @@ static const struct line_setting settings_of_a_line[] = {
     { "rcvbuf=", set_rcvbuf },
     { "sndbuf=", set_sndbuf },
     { "ipv6only=", set_ipv6only },
+    { "fastopen=", set_fastopen },
+    { "deferred", set_deferred },
+    { "so_keepalive=", set_keepalive },
     { "http", set_http },
 };
 
-static const char *const later[] = { "proxy_protocol", "quic",      "socks",         "socks4",
-                                     "socks5",         "mixed",     "redirect",      "tproxy",
-                                     "name=",          "fastopen=", "setfib=",       "deferred",
-                                     "accept_filter=", "multipath", "so_keepalive=", "protocol=" };
+static const char *const later[] = { "proxy_protocol", "quic",      "socks",    "socks4", "socks5",
+                                     "mixed",          "redirect",  "tproxy",   "name=",  "setfib=",
+                                     "accept_filter=", "multipath", "protocol=" };
 
 static bool read_setting(struct conf_call *call, unsigned word, struct listen_line *line)
 {
@@ -334,6 +399,7 @@ static bool join_options(struct conf *conf, struct listener *l, const struct lis
     l->backlog = line->backlog ? line->backlog : l->backlog;
     l->rcvbuf = line->rcvbuf;
     l->sndbuf = line->sndbuf;
+    l->tcp = line->tcp;
     l->ipv6only = line->ipv6only != 2;
     return true;
 }

@@ -77,8 +77,7 @@ static enum after serve_one(struct h1 *h)
     struct exchange *x = exchange_new(w, &h->client);
 
     if (x == NULL) {
-        errlog_write(w->log, LEVEL_CRIT, c->serial, 0,
-                     "memory budget spent: a connection is closed");
+        worker_say_spent(w, c->serial, "a request is refused");
         return refuse_for_memory(h);
     }
     c->requests++;
@@ -122,6 +121,7 @@ static void serve_h1(struct connection *c)
     unsigned served = 0;
 
     if (h == NULL) {
+        worker_say_spent(w, c->serial, "a connection is closed");
         connection_close(c, CLOSE_RESET);
         return;
     }

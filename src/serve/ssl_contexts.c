@@ -14,6 +14,7 @@
 #include "exchange/generation.h"
 #include "exchange/listener.h"
 #include "exchange/worker.h"
+#include "serve/ssl_module.h"
 #include "serve/ssl_settings.h"
 #include "tls/pem.h"
 #include "tls/tls.h"
@@ -199,6 +200,17 @@ bool ssl_init(struct generation *g, struct conf *conf, void *top)
             good = check_server(&c, blocks[j]) && good;
     }
     return good;
+}
+
+uint64_t ssl_sessions_most(const struct generation *g)
+{
+    const struct conf_list *zones = &ssl_settings_of(g, g->top)->zones;
+    const struct ssl_zone *all = zones->items;
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < zones->len; i++)
+        bytes += all[i].bytes;
+    return bytes;
 }
 
 /* --- in a worker ---------------------------------------------------------------------------- */

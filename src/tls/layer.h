@@ -23,10 +23,10 @@ enum tls_state {
 
 struct tls {
     struct layer layer;
-    SSL *ssl;                      /* owned */
-    struct tls_context *context;   /* a reference */
-    struct tls_identity *identity; /* a reference; NULL: we are the client */
-    struct block_pool *blocks;
+    SSL *ssl;                          /* owned */
+    struct tls_context *context;       /* a reference */
+    struct tls_identity *identity;     /* a reference; NULL: we are the client */
+    struct block_pool *blocks;         /* its budget is ours, too */
     struct lease in;                   /* ciphertext that OpenSSL has not taken yet */
     struct block *out[TLS_OUT_BLOCKS]; /* records not yet taken below, as one run of bytes */
     uint32_t out_at, out_end;          /* the run; both 0: no block is held */

@@ -11,6 +11,8 @@
  * Owns the SSL, the lease and the blocks; both buffers are absent when idle. */
 #include "tls/tls.h"
 
+#include "base/budget.h"
+#include "base/charged.h"
 #include "net/block.h"
 #include "net/conn.h"
 #include "net/loop.h"
@@ -19,7 +21,6 @@
 
 #include <openssl/err.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { RECORD_MOST = TLS_PLAIN_MOST + 256 }; /* with head, padding and tag */
 enum { BIO_TYPE_OURS = 127 };                /* any number: nobody looks for it */
@@ -407,6 +408,33 @@ static enum io on_shut(struct layer *l)
     return t->state == TLS_SHUT ? flush(t) : IO_FAILED;
 }
 
+static size_t layer_size(size_t name)
+{
+    return sizeof(struct tls) + name + 1;
+}
+
+static struct tls *layer_new(struct block_pool *blocks, size_t name)
+{
+    struct tls *t;
+
+    if (!budget_take(blocks->budget, TLS_CHARGE))
+        return NULL;
+    t = charged_new(layer_size(name), blocks->budget);
+    if (t == NULL)
+        budget_give(blocks->budget, TLS_CHARGE);
+    else
+        t->blocks = blocks;
+    return t;
+}
+
+static void layer_free(struct tls *t, size_t name)
+{
+    struct budget *budget = t->blocks->budget;
+
+    charged_free(t, layer_size(name), budget);
+    budget_give(budget, TLS_CHARGE);
+}
+
 static void on_close(struct layer *l)
 {
     struct tls *t = (struct tls *)l;
@@ -419,7 +447,7 @@ static void on_close(struct layer *l)
     out_drop(t);
     tls_identity_unref(&t->identity);
     tls_context_unref(&t->context);
-    free(t);
+    layer_free(t, t->name.len);
 }
 
 static void on_info(const struct layer *l, struct conn_info *ret)
@@ -475,17 +503,16 @@ static SSL *make_ssl(struct tls *t)
 
 struct tls *tls_layer_push(struct conn *c, struct tls_context *context, struct span name)
 {
-    struct tls *t = calloc(1, sizeof(*t) + name.len + 1);
+    struct tls *t = layer_new(&c->sock.loop->blocks, name.len);
 
     if (t == NULL)
         return NULL;
     t->layer.ops = &layer_ops;
-    t->blocks = &c->sock.loop->blocks;
     t->name = (struct span){ memcpy(t + 1, name.len > 0 ? name.at : "", name.len), name.len };
     t->context = context;
     t->ssl = make_ssl(t);
     if (t->ssl == NULL) {
-        free(t);
+        layer_free(t, name.len);
         return NULL;
     }
     tls_context_ref(context);

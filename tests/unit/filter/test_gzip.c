@@ -232,13 +232,18 @@ static void an_answer_without_memory_for_zlib_leaves_as_it_is(void **state)
     stage_server(s, "gzip on; gzip_vary on; default_type text/html; return 200 \"" LONG "\";");
     stage_serve(s);
     assert_has(stage_ask(s, ASK "\r\n"), "Content-Encoding: gzip\r\n");
-    s->worker.budget.max = s->worker.budget.used + 8 * 1024; /* COMP-11 */
-    const char *got = stage_ask(s, ASK "\r\n");
-    assert_has(got, "HTTP/1.1 200 OK\r\n");
-    assert_has_not(got, "Content-Encoding");
-    assert_has(got, "Vary: Accept-Encoding\r\n");
-    assert_has(got, "\r\n\r\n" LONG);
-    s->worker.budget.max = SIZE_MAX / 2;
+    bool plain = false; /* COMP-11: the one refusal of many that meets zlib */
+    for (size_t n = 1; n < 40 && !plain; n++) {
+        s->worker.budget.refuse_in = n;
+        const char *got = stage_ask(s, ASK "\r\n");
+
+        plain = strstr(got, "Content-Encoding") == NULL &&
+                strstr(got, "HTTP/1.1 200 OK\r\n") != NULL &&
+                strstr(got, "Vary: Accept-Encoding\r\n") != NULL &&
+                strstr(got, "\r\n\r\n" LONG) != NULL;
+    }
+    assert_true(plain);
+    s->worker.budget.refuse_in = 0;
 }
 
 static const struct {

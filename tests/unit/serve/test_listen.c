@@ -81,6 +81,7 @@ static void options_are_read_and_hold_for_the_group(void **state)
     assert_int_equal(stage_listener(s, 0)->sndbuf, 16384);
     assert_int_equal(stage_listener(s, 1)->ipv6only, 0);
     assert_int_equal(stage_listener(s, 1)->backlog, 511);
+    assert_int_equal(stage_listener(s, 0)->tcp.keepalive, 0);
     assert_int_equal(stage_listener(s, 2)->ipv6only, 1);
 }
 
@@ -102,7 +103,16 @@ static const struct {
     { "server { listen 80 ipv6only=maybe; }", "invalid ipv6only flags \"maybe\"" },
     { "server { listen 80 http; }", "invalid parameter \"http\": it belongs to a forward block" },
     { "server { listen 80 proxy_protocol; }", "\"proxy_protocol\" is known, not supported yet" },
-    { "server { listen 80 fastopen=5; }", "\"fastopen=5\" is known, not supported yet" },
+    { "server { listen 80 setfib=5; }", "\"setfib=5\" is known, not supported yet" },
+    { "server { listen 80 fastopen=0; }", "invalid parameter \"fastopen=0\"" },
+    { "server { listen 80 deferred=1; }", "invalid parameter \"deferred=1\"" },
+    { "server { listen 80 so_keepalive=yes; }", "invalid so_keepalive value: \"yes\"" },
+    { "server { listen 80 so_keepalive=::; }", "invalid so_keepalive value: \"::\"" },
+    { "server { listen 80 so_keepalive=1:2:3:4; }", "invalid so_keepalive value: \"1:2:3:4\"" },
+    { "server { listen 80 so_keepalive=::128; }", "invalid so_keepalive value: \"::128\"" },
+    { "server { listen 80 so_keepalive=40000::; }", "invalid so_keepalive value: \"40000::\"" },
+    { "server { listen 80 deferred; } server { listen 80 fastopen=1; }",
+      "duplicate listen options for 0.0.0.0:80" },
     { "server { listen unix:/x; }", "\"unix:\" is known, not supported yet" },
     { "server { listen 65536; }", "invalid host or port in \"65536\" of the \"listen\" directive" },
     { "server { listen a.example:80; }",
