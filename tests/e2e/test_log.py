@@ -1,6 +1,7 @@
 """Access log, `$decided_by`, error pages, what a reader of the logs sees."""
 import gzip
 import os
+from pathlib import Path
 import re
 import signal
 import socket
@@ -324,6 +325,10 @@ http {{
     proxy.stop(clean=False)
 
 
+def open_files(pid):
+    return [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+
+
 def test_usr1_opens_the_logs_anew(start, room):
     room.chmod(0o777)  # with the worker's rights
     proxy = start(f"""
@@ -340,7 +345,7 @@ http {{
         for name in ("access.log", "buffered.log", "error.log"):
             os.rename(room / name, room / f"{name}.1")
         proxy.process.send_signal(signal.SIGUSR1)
-        eventually(lambda: (room / "buffered.log").exists(), "reopened")
+        eventually(lambda: not any(f.endswith(".log.1") for f in open_files(proxy.worker)), "still has the old ones")
         c.get("/new")
         assert proxy.wait_access() == ["/new"]
     old = (room / "error.log.1").read_text()
